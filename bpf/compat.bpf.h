@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * compat.bpf.h: every place where kernels differ, and nothing else.
+ *
+ * Each guard names the change and the version that brought it, so that it can be dropped when the
+ * oldest supported kernel moves on. What cannot be decided in BPF (arity of a tracepoint, numbers of
+ * an enum without a name) is decided by the loader and arrives here as a constant.
+ */
+#ifndef LASTACK_COMPAT_BPF_H
+#define LASTACK_COMPAT_BPF_H
+
+/* bpf_get_socket_cookie in tracing programs: 5.12 (c5dbb89fc2ac). Set by the loader. */
+const volatile bool has_cookie_helper = true;
+
+/* enum sk_rst_reason by name, numbers as in the running kernel (6.10; renumbered since). Set by the loader. */
+#define RESET_REASON_MAP_SIZE 64
+const volatile __u8 reset_reason_map[RESET_REASON_MAP_SIZE] = {};
+
+static __always_inline __u8 reset_reason_of(__u32 reason)
+{
+	if (reason >= RESET_REASON_MAP_SIZE)
+		return RESET_REASON_OTHER;
+	barrier_var(reason); /* or the compiler drops the mask that the verifier wants to see */
+	return reset_reason_map[reason & (RESET_REASON_MAP_SIZE - 1)];
+}
+
+/* struct file: f_count became f_ref in 6.13 (90ee6ed776c0); released files then count below zero. */
+struct file___f_count {
+	atomic_long_t f_count;
+} __attribute__((preserve_access_index));
+
+static __always_inline bool file_is_dead(struct file *file)
+{
+	if (bpf_core_field_exists(file->f_ref))
+		return file->f_ref.refcnt.counter < 0;
+	return ((struct file___f_count *)file)->f_count.counter <= 0;
+}
+
+/*
+ * The keepalive timer moved from sock.sk_timer to inet_connection_sock.icsk_keepalive_timer and the
+ * write timer from icsk_retransmit_timer to sock.tcp_retransmit_timer (which shares sk_timer's place)
+ * after 6.18.
+ */
+struct inet_connection_sock___keepalive {
+	struct timer_list icsk_keepalive_timer;
+} __attribute__((preserve_access_index));
+
+struct sock___write_timer {
+	struct timer_list tcp_retransmit_timer;
+} __attribute__((preserve_access_index));
+
+static __always_inline __u64 keepalive_timer_offset(void)
+{
+	if (bpf_core_field_exists(struct inet_connection_sock___keepalive, icsk_keepalive_timer))
+		return bpf_core_field_offset(struct inet_connection_sock___keepalive, icsk_keepalive_timer);
+	return bpf_core_field_offset(struct sock, sk_timer);
+}
+
+static __always_inline __u64 write_timer_offset(void)
+{
+	if (bpf_core_field_exists(struct sock___write_timer, tcp_retransmit_timer))
+		return bpf_core_field_offset(struct sock___write_timer, tcp_retransmit_timer);
+	return bpf_core_field_offset(struct inet_connection_sock, icsk_retransmit_timer);
+}
+
+/* tcp_sock.total_rto: 6.7 (3868ab0f1925). */
+static __always_inline __u32 tcp_total_timeouts(struct tcp_sock *tp)
+{
+	if (bpf_core_field_exists(tp->total_rto))
+		return tp->total_rto;
+	return ~0U;
+}
+
+/* sock_cgroup_data.cgroup: a plain pointer since 5.16 (8520e224f547). */
+static __always_inline __u64 socket_cgroup(const struct sock *sk)
+{
+	struct cgroup *cgroup;
+
+	if (!bpf_core_field_exists(sk->sk_cgrp_data.cgroup))
+		return 0;
+	cgroup = sk->sk_cgrp_data.cgroup;
+	return cgroup ? cgroup->kn->id : 0;
+}
+
+/*
+ * The key of a socket: its cookie, made now if nobody asked before. Kernels without the helper (5.10)
+ * get the address: it is reused, so the tracker also goes by births.
+ */
+static __always_inline __u64 socket_key(const struct sock *sk)
+{
+	if (has_cookie_helper)
+		return bpf_get_socket_cookie((void *)sk);
+	return (__u64)sk;
+}
+
+/* The same for memory that the verifier knows nothing of: only a cookie that was made before. */
+static __always_inline __u64 socket_key_of_address(__u64 address)
+{
+	struct sock_common *common = (struct sock_common *)address;
+
+	return has_cookie_helper ? (__u64)BPF_CORE_READ(common, skc_cookie.counter) : address;
+}
+
+#endif

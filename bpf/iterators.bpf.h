@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * iterators.bpf.h: the sockets that exist, as records on the iterator's own file.
+ *
+ * They do not go through the ring buffer: a read of the iterator waits for its reader, so a host with a
+ * million sockets overflows nothing. Each record says when its socket was looked at; user space puts
+ * it in its place among the events by that time.
+ */
+#ifndef LASTACK_ITERATORS_BPF_H
+#define LASTACK_ITERATORS_BPF_H
+
+static __always_inline void existing_fill(struct event_existing *record, const struct sock_common *common,
+					  __u16 local_port)
+{
+	record->header.time_ns = bpf_ktime_get_ns();
+	record->header.kind = EVENT_EXISTING;
+	record->header.version = EVENT_VERSION;
+	record->state = common->skc_state;
+	record->family = tuple_fill(&record->tuple, common, local_port);
+	record->descriptor = -1;
+}
+
+/* What only a whole TCP socket can tell. */
+static __always_inline void existing_fill_socket(struct event_existing *record, const struct sock *sk,
+						 struct tcp_sock *tp)
+{
+	record->header.flags = socket_flags(sk) & ~EVENT_TASK_ACTS;
+	record->uid = sk->sk_uid.val;
+	record->socket = (__u64)sk;
+	record->cgroup = socket_cgroup(sk);
+	if (record->state == TCP_LISTEN)
+		return; /* rcv_nxt and copied_seq hold nothing, write_seq neither */
+	record->unread_bytes = tp->rcv_nxt - tp->copied_seq - (record->header.flags & EVENT_SOCKET_DONE ? 1 : 0);
+	record->unacked_bytes = tp->write_seq - tp->snd_una;
+}
+
+static __always_inline int handle_iterated_file(struct bpf_iter__task_file *ctx)
+{
+	struct event_existing record = {};
+	struct task_struct *task = ctx->task;
+	struct file *file = ctx->file;
+	struct socket *socket;
+	struct tcp_sock *tp;
+	struct sock *sk;
+
+	if (!task || !file || task->tgid != task->pid)
+		return 0; /* threads share the files of their process */
+	socket = bpf_sock_from_file(file);
+	if (!socket)
+		return 0;
+	sk = socket->sk;
+	if (!sk || !is_tcp(sk))
+		return 0;
+	tp = bpf_skc_to_tcp_sock(sk);
+	if (!tp || !socket_is_wanted(sk, local_port_of(tp)))
+		return 0;
+	timers_learn(sk);
+	if (sk->__sk_common.skc_state == TCP_CLOSE)
+		return 0; /* neither connected nor listening */
+	existing_fill(&record, &sk->__sk_common, local_port_of(tp));
+	record.header.cookie = socket_key(sk);
+	record.header.pid = task->tgid;
+	existing_fill_socket(&record, sk, tp);
+	record.source = EXISTING_FILE;
+	record.descriptor = ctx->fd;
+	bpf_probe_read_kernel(record.comm, sizeof(record.comm), task->comm);
+	bpf_seq_write(ctx->meta->seq, &record, sizeof(record));
+	return 0;
+}
+
+static __always_inline void time_wait_learn(struct event_existing *record, __u64 address)
+{
+	struct inet_timewait_sock *tw = (struct inet_timewait_sock *)address;
+
+	record->substate = BPF_CORE_READ(tw, tw_substate);
+	if (!time_wait_timer_function)
+		time_wait_timer_function = (__u64)BPF_CORE_READ(tw, tw_timer.function);
+}
+
+static __always_inline int handle_iterated_tcp(struct bpf_iter__tcp *ctx)
+{
+	struct sock_common *common = ctx->sk_common;
+	struct event_existing record = {};
+	struct tcp_sock *tp;
+
+	if (!common || !common_is_wanted(common, common->skc_num))
+		return 0;
+	existing_fill(&record, common, common->skc_num);
+	record.source = EXISTING_TCP;
+	tp = bpf_skc_to_tcp_sock(common);
+	if (tp) {
+		existing_fill_socket(&record, &tp->inet_conn.icsk_inet.sk, tp);
+		record.header.cookie = socket_key(&tp->inet_conn.icsk_inet.sk);
+		record.tuple.local_port = local_port_of(tp);
+	} else {
+		record.header.cookie = socket_key_of_address((__u64)common);
+		record.socket = (__u64)common;
+		if (record.state == TCP_TIME_WAIT)
+			time_wait_learn(&record, (__u64)common);
+	}
+	bpf_seq_write(ctx->meta->seq, &record, sizeof(record));
+	return 0;
+}
+
+#endif

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * connection.h: what is remembered of a connection while it lives, and what is added while it ends.
+ *
+ * Most connections of a busy host are established and quiet, so the part that every one has is kept
+ * under 200 bytes; what only an ending (or troubled) one needs stands in `struct ending`.
+ */
+#ifndef LASTACK_CORE_CONNECTION_H
+#define LASTACK_CORE_CONNECTION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/tcp_machine.h"
+#include "event.h"
+#include "report.h"
+
+/* Index of a connection or ending in its slab; 0 is none. */
+typedef uint32_t slot_t;
+
+#define CONNECTION_PATH_SHORT 4
+#define ENDING_PATH_MORE (REPORT_STATES_MAX - CONNECTION_PATH_SHORT)
+
+/* A connection is in at most one queue; each has its own deadline rule (tracker.c). */
+enum connection_queue {
+	QUEUE_NONE,
+	QUEUE_LIVE,      /* oldest first: given up last when memory is short */
+	QUEUE_HANDSHAKE, /* SYN-ACKs repeated, waiting for the ACK */
+	QUEUE_SETTLE,    /* closed: evidence may follow within the same packet */
+	QUEUE_HOLD,      /* closed, a minisock lives on: held for the settle time */
+	QUEUE_LINGER,    /* reported, the minisock still stands */
+	QUEUES,
+};
+
+enum connection_flag {
+	CONNECTION_BIRTH_UNSEEN = 1 << 0, /* existed before the monitor */
+	CONNECTION_GAP = 1 << 1,          /* a transition was missed */
+	CONNECTION_HAS_ISN = 1 << 2,
+	CONNECTION_PROVISIONAL = 1 << 3,  /* keyed by address until its own cookie is known */
+	CONNECTION_SEEN = 1 << 4,         /* by the iterator, in the current re-synchronisation */
+	CONNECTION_FIN_LOCAL_FIRST = 1 << 5,
+	CONNECTION_FIN_PEER_FIRST = 1 << 6,
+	CONNECTION_BY_TUPLE = 1 << 7,     /* stands in the index by address pair */
+};
+
+struct connection {
+	uint64_t cookie;
+	uint64_t last_ns;                       /* time of the last event of its own */
+	uint64_t path[CONNECTION_PATH_SHORT];   /* time_ns << 4 | state */
+	uint64_t cgroup;
+	struct event_tuple tuple;
+	uint32_t pid, uid;
+	char comm[EVENT_COMM_BYTES];
+	uint32_t local_isn, remote_isn;
+	uint32_t handshake_us;
+	uint32_t retransmits, probes_sent;
+	slot_t hash_next, tuple_next;
+	slot_t queue_previous, queue_next;
+	slot_t ending;
+	uint16_t flags;                         /* enum connection_flag */
+	uint8_t state, family, role, source, path_count, queue;
+};
+
+_Static_assert(sizeof(struct connection) <= 200, "the memory budget of a live connection");
+
+/* A local act on the connection: who, and in which way. */
+struct local_act {
+	uint16_t flags;    /* enum event_flag at the act; 0: none seen */
+	int32_t exit_code;
+	uint32_t pid;
+};
+
+struct ending {
+	uint64_t deadline_ns;
+	uint64_t path[ENDING_PATH_MORE];
+	struct event_close close;               /* header.kind 0: not closed yet */
+	struct event_reset_received received;   /* header.kind 0: none */
+	struct event_reset_sent sent;           /* header.kind 0: none */
+	struct local_act fin;                   /* what sent our FIN */
+	struct local_act release;               /* what closed the file after shutdown() */
+	struct report_note notes[REPORT_NOTES_MAX];
+	uint64_t minisock_begin_ns, minisock_end_ns;
+	uint64_t opened_ns;                     /* when the ending began */
+	uint64_t losses_before;                 /* events that the tracker had lost by then */
+	uint32_t synack_timeout_ticks;
+	uint8_t synack_timeouts, synack_max;
+	uint8_t note_count;
+	uint8_t conformance;                    /* worst so far */
+	uint8_t revision;
+	uint8_t minisock_change;                /* enum time_wait_change; BEGIN: stands */
+	bool minisock;                          /* one took over */
+	bool minisock_fin;                      /* it is known to have seen the peer's FIN */
+	bool minisock_reset;                    /* it answered data with a reset */
+	bool oom_victim;
+	bool end_unseen;                        /* gone when the sockets were listed */
+	slot_t next_free;
+};
+
+static inline uint64_t path_entry(uint64_t time_ns, uint8_t state)
+{
+	return time_ns << 4 | state;
+}
+
+#endif

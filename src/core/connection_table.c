@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * connection_table.c: slabs in chunks (so that addresses stay valid and memory grows with use), hash
+ * chains by slot number (half the size of pointers). See connection_table.h.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/connection_table.h"
+
+#define CHUNK_SHIFT 10
+#define CHUNK_SLOTS (1U << CHUNK_SHIFT)
+
+/* Objects of one size, by number. Slot 0 is never given out. */
+struct slab {
+	char **chunks;
+	size_t object_bytes;
+	uint32_t max, used; /* used: highest slot ever given out */
+	slot_t free;        /* chain through the first four bytes of free objects */
+	uint32_t live;
+};
+
+struct queue {
+	slot_t first, last;
+	uint32_t length;
+};
+
+struct connection_table {
+	struct slab connections, endings;
+	slot_t *by_cookie, *by_tuple;
+	uint32_t mask;
+	uint64_t seed;
+	struct queue queues[QUEUES];
+};
+
+static int slab_init(struct slab *slab, uint32_t max, size_t object_bytes)
+{
+	slab->max = max;
+	slab->object_bytes = object_bytes;
+	slab->chunks = calloc((size_t)max / CHUNK_SLOTS + 2, sizeof(*slab->chunks));
+	return slab->chunks ? 0 : -1;
+}
+
+static void slab_fini(struct slab *slab)
+{
+	for (uint32_t i = 0; slab->chunks && i <= slab->used >> CHUNK_SHIFT; i++)
+		free(slab->chunks[i]);
+	free(slab->chunks);
+}
+
+static void *slab_at(const struct slab *slab, slot_t slot)
+{
+	return slab->chunks[slot >> CHUNK_SHIFT] + (size_t)(slot & (CHUNK_SLOTS - 1)) * slab->object_bytes;
+}
+
+static slot_t slab_take(struct slab *slab)
+{
+	slot_t slot = slab->free;
+	char **chunk;
+
+	if (slot) {
+		memcpy(&slab->free, slab_at(slab, slot), sizeof(slab->free));
+	} else {
+		if (slab->used >= slab->max)
+			return 0;
+		slot = slab->used + 1;
+		chunk = &slab->chunks[slot >> CHUNK_SHIFT];
+		if (!*chunk)
+			*chunk = malloc(CHUNK_SLOTS * slab->object_bytes);
+		if (!*chunk)
+			return 0;
+		slab->used = slot;
+	}
+	slab->live++;
+	memset(slab_at(slab, slot), 0, slab->object_bytes);
+	return slot;
+}
+
+static void slab_give(struct slab *slab, slot_t slot)
+{
+	memcpy(slab_at(slab, slot), &slab->free, sizeof(slab->free));
+	slab->free = slot;
+	slab->live--;
+}
+
+struct connection_table *connection_table_create(uint32_t max, uint64_t seed)
+{
+	struct connection_table *table = calloc(1, sizeof(*table));
+	uint32_t buckets = 1024;
+
+	if (!table)
+		return NULL;
+	while (buckets < max && buckets < 1U << 22)
+		buckets <<= 1;
+	table->mask = buckets - 1;
+	table->seed = seed;
+	table->by_cookie = calloc(buckets, sizeof(*table->by_cookie));
+	table->by_tuple = calloc(buckets, sizeof(*table->by_tuple));
+	if (!table->by_cookie || !table->by_tuple || slab_init(&table->connections, max, sizeof(struct connection)) ||
+	    slab_init(&table->endings, max, sizeof(struct ending))) {
+		connection_table_destroy(table);
+		return NULL;
+	}
+	return table;
+}
+
+void connection_table_destroy(struct connection_table *table)
+{
+	if (!table)
+		return;
+	slab_fini(&table->connections);
+	slab_fini(&table->endings);
+	free(table->by_cookie);
+	free(table->by_tuple);
+	free(table);
+}
+
+struct connection *connection_at(struct connection_table *table, slot_t slot)
+{
+	return slot ? slab_at(&table->connections, slot) : NULL;
+}
+
+/* Cookies come in runs per CPU, addresses in steps: multiply so that all bits count (Knuth 6.4). */
+static uint32_t cookie_bucket(const struct connection_table *table, uint64_t cookie)
+{
+	return (uint32_t)(cookie * 0x9e3779b97f4a7c15ULL >> 32) & table->mask;
+}
+
+static uint32_t tuple_bucket(const struct connection_table *table, const struct event_tuple *tuple)
+{
+	uint64_t words[sizeof(*tuple) / 8], hash = table->seed;
+
+	_Static_assert(sizeof(*tuple) % 8 == 0, "hashed in words");
+	memcpy(words, tuple, sizeof(words));
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		hash = (hash ^ words[i]) * 0x9e3779b97f4a7c15ULL, hash ^= hash >> 29;
+	return (uint32_t)(hash >> 32) & table->mask;
+}
+
+/* The slot stands in the chain that leads to the connection, so it need not be stored in it. */
+static slot_t *cookie_link(struct connection_table *table, const struct connection *connection)
+{
+	slot_t *link = &table->by_cookie[cookie_bucket(table, connection->cookie)];
+
+	while (*link && connection_at(table, *link) != connection)
+		link = &connection_at(table, *link)->hash_next;
+	return link;
+}
+
+slot_t connection_slot(const struct connection_table *table, const struct connection *connection)
+{
+	return *cookie_link((struct connection_table *)table, connection);
+}
+
+struct connection *connection_find(struct connection_table *table, uint64_t cookie)
+{
+	slot_t slot = table->by_cookie[cookie_bucket(table, cookie)];
+	struct connection *connection;
+
+	for (; slot; slot = connection->hash_next) {
+		connection = slab_at(&table->connections, slot);
+		if (connection->cookie == cookie)
+			return connection;
+	}
+	return NULL;
+}
+
+struct connection *connection_create(struct connection_table *table, uint64_t cookie)
+{
+	slot_t slot = slab_take(&table->connections);
+	struct connection *connection = connection_at(table, slot);
+	slot_t *bucket;
+
+	if (!connection)
+		return NULL;
+	connection->cookie = cookie;
+	bucket = &table->by_cookie[cookie_bucket(table, cookie)];
+	connection->hash_next = *bucket;
+	*bucket = slot;
+	return connection;
+}
+
+void connection_rekey(struct connection_table *table, struct connection *connection, uint64_t cookie)
+{
+	slot_t *link = cookie_link(table, connection), slot = *link, *bucket;
+
+	*link = connection->hash_next;
+	connection->cookie = cookie;
+	bucket = &table->by_cookie[cookie_bucket(table, cookie)];
+	connection->hash_next = *bucket;
+	*bucket = slot;
+}
+
+void connection_release(struct connection_table *table, struct connection *connection)
+{
+	slot_t *link = cookie_link(table, connection), slot = *link;
+
+	connection_dequeue(table, connection);
+	connection_tuple_remove(table, connection);
+	*link = connection->hash_next;
+	if (connection->ending)
+		slab_give(&table->endings, connection->ending);
+	slab_give(&table->connections, slot);
+}
+
+struct ending *connection_ending_get(struct connection_table *table, const struct connection *connection)
+{
+	return connection->ending ? slab_at(&table->endings, connection->ending) : NULL;
+}
+
+struct ending *connection_ending(struct connection_table *table, struct connection *connection)
+{
+	if (!connection->ending)
+		connection->ending = slab_take(&table->endings);
+	return connection_ending_get(table, connection);
+}
+
+void connection_tuple_add(struct connection_table *table, struct connection *connection)
+{
+	slot_t *bucket = &table->by_tuple[tuple_bucket(table, &connection->tuple)];
+
+	if (connection->flags & CONNECTION_BY_TUPLE)
+		return;
+	connection->flags |= CONNECTION_BY_TUPLE;
+	connection->tuple_next = *bucket;
+	*bucket = connection_slot(table, connection);
+}
+
+void connection_tuple_remove(struct connection_table *table, struct connection *connection)
+{
+	slot_t *link = &table->by_tuple[tuple_bucket(table, &connection->tuple)];
+
+	if (!(connection->flags & CONNECTION_BY_TUPLE))
+		return;
+	while (connection_at(table, *link) != connection)
+		link = &connection_at(table, *link)->tuple_next;
+	*link = connection->tuple_next;
+	connection->flags &= ~CONNECTION_BY_TUPLE;
+}
+
+struct connection *connection_tuple_find(struct connection_table *table, const struct event_tuple *tuple)
+{
+	slot_t slot = table->by_tuple[tuple_bucket(table, tuple)];
+	struct connection *connection;
+
+	for (; slot; slot = connection->tuple_next) {
+		connection = connection_at(table, slot);
+		if (!memcmp(&connection->tuple, tuple, sizeof(*tuple)))
+			return connection;
+	}
+	return NULL;
+}
+
+void connection_enqueue(struct connection_table *table, struct connection *connection, enum connection_queue queue)
+{
+	struct queue *into = &table->queues[queue];
+	slot_t slot = connection_slot(table, connection);
+
+	connection_dequeue(table, connection);
+	connection->queue = queue;
+	connection->queue_previous = into->last;
+	connection->queue_next = 0;
+	if (into->last)
+		connection_at(table, into->last)->queue_next = slot;
+	else
+		into->first = slot;
+	into->last = slot;
+	into->length++;
+}
+
+void connection_dequeue(struct connection_table *table, struct connection *connection)
+{
+	struct queue *from = &table->queues[connection->queue];
+
+	if (connection->queue == QUEUE_NONE)
+		return;
+	if (connection->queue_previous)
+		connection_at(table, connection->queue_previous)->queue_next = connection->queue_next;
+	else
+		from->first = connection->queue_next;
+	if (connection->queue_next)
+		connection_at(table, connection->queue_next)->queue_previous = connection->queue_previous;
+	else
+		from->last = connection->queue_previous;
+	from->length--;
+	connection->queue = QUEUE_NONE;
+}
+
+struct connection *connection_first(struct connection_table *table, enum connection_queue queue)
+{
+	return connection_at(table, table->queues[queue].first);
+}
+
+struct connection *connection_next(struct connection_table *table, const struct connection *connection)
+{
+	return connection_at(table, connection->queue_next);
+}
+
+uint32_t connection_count(const struct connection_table *table)
+{
+	return table->connections.live;
+}
+
+uint32_t connection_queue_length(const struct connection_table *table, enum connection_queue queue)
+{
+	return table->queues[queue].length;
+}
+
+static size_t slab_bytes(const struct slab *slab)
+{
+	return slab->used ? ((size_t)(slab->used >> CHUNK_SHIFT) + 1) * CHUNK_SLOTS * slab->object_bytes : 0;
+}
+
+size_t connection_table_bytes(const struct connection_table *table)
+{
+	return slab_bytes(&table->connections) + slab_bytes(&table->endings) +
+	       2 * ((size_t)table->mask + 1) * sizeof(slot_t);
+}

@@ -1,0 +1,503 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * tracker.c: takes events in, finds or begins the lifecycle they belong to, and follows its states.
+ * See tracker.h; ends are in tracker_end.c, listed sockets and losses in tracker_sync.c.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/tracker_internal.h"
+
+struct tracker *tracker_create(const struct tracker_config *config, tracker_report_fn report, void *arg)
+{
+	struct tracker *tracker = calloc(1, sizeof(*tracker));
+
+	if (!tracker)
+		return NULL;
+	tracker->config = *config;
+	tracker->report = report;
+	tracker->arg = arg;
+	tracker->table = connection_table_create(config->max_connections, config->seed);
+	if (!tracker->table) {
+		free(tracker);
+		return NULL;
+	}
+	return tracker;
+}
+
+void tracker_destroy(struct tracker *tracker)
+{
+	if (!tracker)
+		return;
+	connection_table_destroy(tracker->table);
+	free(tracker);
+}
+
+static bool source_is_weak(uint8_t source)
+{
+	return source == SOURCE_UNKNOWN || source == SOURCE_LISTENER;
+}
+
+/*
+ * A later and better source replaces an earlier one: who closes a socket holds it last, a descriptor or
+ * accept() names a holder, connect() its maker, the listener only the family.
+ */
+void lifecycle_own(struct tracker *tracker, struct connection *connection, uint8_t source, uint32_t pid,
+		   uint32_t uid, const char *comm)
+{
+	if (source < connection->source)
+		return;
+	if (connection->queue == QUEUE_LIVE && source_is_weak(connection->source) && !source_is_weak(source))
+		tracker->ownerless--;
+	connection->source = source;
+	connection->pid = pid;
+	if (uid != UINT32_MAX)
+		connection->uid = uid;
+	memcpy(connection->comm, comm, sizeof(connection->comm));
+	connection->comm[sizeof(connection->comm) - 1] = '\0';
+}
+
+/* Takes a connection out of the live ones: from here on no better owner is looked for. */
+void lifecycle_leave_live(struct tracker *tracker, struct connection *connection)
+{
+	if (connection->queue == QUEUE_LIVE && source_is_weak(connection->source))
+		tracker->ownerless--;
+	connection_dequeue(tracker->table, connection);
+}
+
+/* A connection that is not followed yet, in the live queue; NULL without room. */
+struct connection *lifecycle_begin(struct tracker *tracker, uint64_t cookie)
+{
+	struct connection *connection = connection_create(tracker->table, cookie);
+
+	if (!connection && end_make_room(tracker))
+		connection = connection_create(tracker->table, cookie);
+	if (!connection)
+		return NULL;
+	connection->uid = UINT32_MAX;
+	connection_enqueue(tracker->table, connection, QUEUE_LIVE);
+	tracker->ownerless++;
+	tracker->stats.births++;
+	return connection;
+}
+
+struct ending *lifecycle_ending(struct tracker *tracker, struct connection *connection, uint64_t time_ns)
+{
+	struct ending *ending = connection_ending(tracker->table, connection);
+
+	if (ending && !ending->opened_ns) {
+		ending->opened_ns = time_ns;
+		ending->losses_before = tracker->stats.events_lost;
+	}
+	return ending;
+}
+
+void lifecycle_path_add(struct tracker *tracker, struct connection *connection, uint64_t time_ns, uint8_t state)
+{
+	struct ending *ending;
+
+	if (connection->path_count < CONNECTION_PATH_SHORT) {
+		connection->path[connection->path_count++] = path_entry(time_ns, state);
+		return;
+	}
+	ending = lifecycle_ending(tracker, connection, time_ns);
+	if (ending && connection->path_count < REPORT_STATES_MAX)
+		ending->path[connection->path_count++ - CONNECTION_PATH_SHORT] = path_entry(time_ns, state);
+}
+
+static void transition_check(struct tracker *tracker, struct connection *connection, uint8_t from, uint8_t to,
+			     uint64_t time_ns)
+{
+	const struct machine_rule *rule = machine_find(from, to);
+	struct report_note note = {from, to, CONFORMANCE_VIOLATION, "neither RFC 9293 nor Linux knows this transition"};
+	struct ending *ending;
+
+	if (rule && rule->verdict == CONFORMANCE_CONFORMANT)
+		return;
+	if (rule) {
+		note.verdict = rule->verdict;
+		note.why = rule->why;
+	}
+	ending = lifecycle_ending(tracker, connection, time_ns);
+	if (!ending)
+		return;
+	if (ending->conformance < note.verdict)
+		ending->conformance = note.verdict;
+	if (ending->note_count < REPORT_NOTES_MAX)
+		ending->notes[ending->note_count++] = note;
+}
+
+static void fin_order_note(struct connection *connection, uint8_t from, uint8_t to)
+{
+	if (connection->flags & (CONNECTION_FIN_LOCAL_FIRST | CONNECTION_FIN_PEER_FIRST))
+		return;
+	if (to == TCP_FIN_WAIT1 || from == TCP_FIN_WAIT1 || from == TCP_FIN_WAIT2)
+		connection->flags |= CONNECTION_FIN_LOCAL_FIRST;
+	else if (to == TCP_CLOSE_WAIT || from == TCP_CLOSE_WAIT)
+		connection->flags |= CONNECTION_FIN_PEER_FIRST;
+}
+
+/* Follows a transition. Where it does not start in the state that we know, something was missed. */
+void lifecycle_transition(struct tracker *tracker, struct connection *connection, uint8_t from, uint8_t to,
+			  uint64_t time_ns)
+{
+	if (connection->state != from) {
+		connection->flags |= CONNECTION_GAP;
+		tracker->stats.gaps++;
+		lifecycle_path_add(tracker, connection, time_ns, from);
+	}
+	transition_check(tracker, connection, from, to, time_ns);
+	fin_order_note(connection, from, to);
+	if (from != to)
+		lifecycle_path_add(tracker, connection, time_ns, to);
+	connection->state = to;
+	connection->last_ns = time_ns;
+}
+
+/* ---- listeners --------------------------------------------------------------------------------- */
+
+static slot_t *listener_bucket(struct tracker *tracker, uint16_t port)
+{
+	return &tracker->listeners[port % LISTENER_BUCKETS];
+}
+
+/* Makes a listener of what lifecycle_begin() gave. */
+void listener_add(struct tracker *tracker, struct connection *connection)
+{
+	slot_t *bucket = listener_bucket(tracker, connection->tuple.local_port);
+
+	tracker->stats.births--;
+	lifecycle_leave_live(tracker, connection);
+	connection->state = TCP_LISTEN;
+	connection->tuple_next = *bucket;
+	*bucket = connection_slot(tracker->table, connection);
+}
+
+static void listener_remove(struct tracker *tracker, struct connection *connection)
+{
+	slot_t *link = listener_bucket(tracker, connection->tuple.local_port);
+
+	while (*link && connection_at(tracker->table, *link) != connection)
+		link = &connection_at(tracker->table, *link)->tuple_next;
+	if (*link)
+		*link = connection->tuple_next;
+	connection_release(tracker->table, connection);
+}
+
+/* The listener that a connection with this local end came through: an exact address before a wildcard. */
+struct connection *listener_find(struct tracker *tracker, const struct event_tuple *tuple)
+{
+	static const uint8_t any[EVENT_ADDRESS_BYTES];
+	struct connection *listener, *wildcard = NULL;
+	slot_t slot = *listener_bucket(tracker, tuple->local_port);
+
+	for (; slot; slot = listener->tuple_next) {
+		listener = connection_at(tracker->table, slot);
+		if (listener->tuple.local_port != tuple->local_port || listener->tuple.netns != tuple->netns)
+			continue;
+		if (!memcmp(listener->tuple.local, tuple->local, sizeof(any)))
+			return listener;
+		if (!memcmp(listener->tuple.local, any, sizeof(any)))
+			wildcard = listener;
+	}
+	return wildcard;
+}
+
+static void listener_begin(struct tracker *tracker, const struct event_birth *event)
+{
+	struct connection *listener = connection_find(tracker->table, event->header.cookie);
+
+	if (listener && listener->state != TCP_LISTEN) {
+		end_now(tracker, listener); /* the socket was a connection before */
+		listener = NULL;
+	}
+	if (!listener) {
+		listener = lifecycle_begin(tracker, event->header.cookie);
+		if (!listener)
+			return;
+		listener->tuple = event->tuple;
+		listener->family = event->family;
+		listener_add(tracker, listener);
+	}
+	listener->cgroup = event->cgroup;
+	if (event->header.flags & EVENT_TASK_ACTS)
+		lifecycle_own(tracker, listener, SOURCE_CONNECT, event->header.pid, event->uid, event->comm);
+}
+
+/* ---- births ------------------------------------------------------------------------------------ */
+
+static void birth_fill(struct connection *connection, const struct event_birth *event)
+{
+	connection->tuple = event->tuple;
+	connection->family = event->family;
+	connection->cgroup = event->cgroup;
+	connection->uid = event->uid;
+}
+
+/* CLOSE->SYN_SENT: always a new incarnation of the socket, even under the same cookie. */
+static void birth_active(struct tracker *tracker, const struct event_birth *event)
+{
+	struct connection *connection = connection_find(tracker->table, event->header.cookie);
+
+	if (connection && connection->state == TCP_LISTEN)
+		listener_remove(tracker, connection);
+	else if (connection)
+		end_now(tracker, connection);
+	connection = lifecycle_begin(tracker, event->header.cookie);
+	if (!connection)
+		return;
+	birth_fill(connection, event);
+	connection->role = ROLE_CLIENT;
+	connection->state = TCP_CLOSE;
+	lifecycle_transition(tracker, connection, TCP_CLOSE, TCP_SYN_SENT, event->header.time_ns);
+	if (event->header.flags & EVENT_TASK_ACTS)
+		lifecycle_own(tracker, connection, SOURCE_CONNECT, event->header.pid, event->uid, event->comm);
+	/* The port may still be unknown; then the pair is checked when it is. */
+	if (event->tuple.local_port)
+		end_address_pair_taken(tracker, &connection->tuple, event->header.time_ns);
+}
+
+static struct connection *birth_passive_begin(struct tracker *tracker, const struct event_birth *event, uint64_t cookie,
+					      uint64_t start_ns)
+{
+	struct connection *connection, *listener;
+
+	end_address_pair_taken(tracker, &event->tuple, event->header.time_ns);
+	connection = lifecycle_begin(tracker, cookie);
+	if (!connection)
+		return NULL;
+	birth_fill(connection, event);
+	connection->role = ROLE_SERVER;
+	connection->state = TCP_SYN_RECV;
+	lifecycle_path_add(tracker, connection, start_ns, TCP_SYN_RECV);
+	connection->last_ns = event->header.time_ns;
+	listener = listener_find(tracker, &event->tuple);
+	if (listener && listener->pid)
+		lifecycle_own(tracker, connection, SOURCE_LISTENER, listener->pid, UINT32_MAX, listener->comm);
+	return connection;
+}
+
+/* LISTEN->SYN_RECV is only told for TCP Fast Open. Up to 6.12 it carries the listener's cookie. */
+static void birth_fast_open(struct tracker *tracker, const struct event_birth *event)
+{
+	struct connection *parent = connection_find(tracker->table, event->header.cookie);
+	bool borrowed = parent && parent->state == TCP_LISTEN;
+	struct connection *connection;
+
+	connection = birth_passive_begin(tracker, event, borrowed ? event->socket : event->header.cookie,
+					 event->header.time_ns);
+	if (connection && borrowed)
+		connection->flags |= CONNECTION_PROVISIONAL;
+}
+
+static void birth_isn(struct connection *connection, uint32_t local_isn, uint32_t remote_isn)
+{
+	connection->local_isn = local_isn;
+	connection->remote_isn = remote_isn;
+	connection->flags |= CONNECTION_HAS_ISN;
+}
+
+/* SYN_RECV->anything: for most connections of a server the first that is heard of them. */
+static void birth_passive(struct tracker *tracker, const struct event_birth *event)
+{
+	uint64_t now_ns = event->header.time_ns, handshake_ns = (uint64_t)event->handshake_us * 1000;
+	struct connection *connection = connection_find(tracker->table, event->header.cookie);
+
+	if (!connection) {
+		connection = connection_find(tracker->table, event->socket);
+		if (connection && connection->flags & CONNECTION_PROVISIONAL) {
+			connection_rekey(tracker->table, connection, event->header.cookie);
+			connection->flags &= ~CONNECTION_PROVISIONAL;
+		}
+	}
+	/* An iterator sees the child between its entry in the hash table and its first event. */
+	if (connection && connection->flags & CONNECTION_BIRTH_UNSEEN && connection->state == TCP_SYN_RECV) {
+		tracker->stats.births--;
+		tracker->stats.existing--;
+		lifecycle_leave_live(tracker, connection);
+		connection_release(tracker->table, connection);
+		connection = NULL;
+	} else if (connection && connection->state != TCP_SYN_RECV && connection->state != TCP_SYN_SENT) {
+		end_now(tracker, connection);
+		connection = NULL;
+	}
+	if (!connection)
+		connection = birth_passive_begin(tracker, event, event->header.cookie, now_ns - handshake_ns);
+	if (!connection || event->new_state == TCP_SYN_RECV)
+		return;
+	if (connection->role == ROLE_CLIENT)
+		connection->role = ROLE_BOTH;
+	if (event->new_state == TCP_ESTABLISHED) {
+		connection->handshake_us = event->handshake_us;
+		birth_isn(connection, event->local_isn, event->remote_isn);
+	}
+	lifecycle_transition(tracker, connection, TCP_SYN_RECV, event->new_state, now_ns);
+}
+
+static void event_birth(struct tracker *tracker, const struct event_birth *event)
+{
+	if (event->new_state == TCP_LISTEN)
+		listener_begin(tracker, event);
+	else if (event->old_state == TCP_CLOSE)
+		birth_active(tracker, event);
+	else if (event->old_state == TCP_LISTEN)
+		birth_fast_open(tracker, event);
+	else
+		birth_passive(tracker, event);
+}
+
+/* ---- transitions ------------------------------------------------------------------------------- */
+
+static struct connection *known(struct tracker *tracker, const struct event_header *header)
+{
+	struct connection *connection = connection_find(tracker->table, header->cookie);
+
+	if (!connection)
+		tracker->stats.stray_events++;
+	return connection;
+}
+
+static void event_state(struct tracker *tracker, const struct event_state *event)
+{
+	struct connection *connection = known(tracker, &event->header);
+	bool port_was_unknown;
+
+	if (!connection)
+		return;
+	port_was_unknown = !connection->tuple.local_port && event->local_port;
+	if (event->local_port)
+		connection->tuple.local_port = event->local_port;
+	if (port_was_unknown)
+		end_address_pair_taken(tracker, &connection->tuple, event->header.time_ns);
+	if (event->new_state == TCP_ESTABLISHED) {
+		birth_isn(connection, event->local_isn, event->remote_isn);
+		connection->handshake_us = (event->header.time_ns - (connection->path[0] >> 4)) / 1000;
+	}
+	lifecycle_transition(tracker, connection, event->old_state, event->new_state, event->header.time_ns);
+}
+
+/* A transition by the task that holds the lock: a close, a shutdown, or a packet from the backlog. */
+static void event_state_task(struct tracker *tracker, const struct event_state_task *event)
+{
+	const struct event_header *header = &event->state.header;
+	struct connection *connection = connection_find(tracker->table, header->cookie);
+	uint8_t from = event->state.old_state, to = event->state.new_state;
+	struct local_act act = {header->flags, event->exit_code, header->pid};
+	struct ending *ending;
+
+	event_state(tracker, &event->state);
+	if (!connection)
+		return;
+	ending = lifecycle_ending(tracker, connection, header->time_ns);
+	if (!ending)
+		return;
+	if (from == to)
+		ending->release = act;
+	else if (to == TCP_FIN_WAIT1 || to == TCP_LAST_ACK)
+		ending->fin = act;
+	else
+		return; /* the backlog: the task did not act */
+	lifecycle_own(tracker, connection, SOURCE_CLOSE, header->pid, event->uid, event->comm);
+}
+
+static void event_retransmit(struct tracker *tracker, const struct event_retransmit *event)
+{
+	struct connection *connection = known(tracker, &event->header);
+
+	if (!connection)
+		return;
+	connection->last_ns = event->header.time_ns;
+	if (!connection->tuple.local_port && event->local_port)
+		connection->tuple.local_port = event->local_port;
+	if (event->error == 0)
+		connection->retransmits++;
+}
+
+static void event_reset_received(struct tracker *tracker, const struct event_reset_received *event)
+{
+	struct connection *connection = known(tracker, &event->header);
+	struct ending *ending;
+
+	if (!connection || connection->state == TCP_LISTEN)
+		return;
+	connection->last_ns = event->header.time_ns;
+	ending = lifecycle_ending(tracker, connection, event->header.time_ns);
+	if (ending && !ending->close.header.kind)
+		ending->received = *event;
+}
+
+static void event_close(struct tracker *tracker, const struct event_close *event)
+{
+	struct connection *connection = known(tracker, &event->header);
+
+	if (!connection)
+		return;
+	if (connection->state == TCP_LISTEN)
+		listener_remove(tracker, connection);
+	else
+		end_close(tracker, connection, event);
+}
+
+static void event_accept(struct tracker *tracker, const struct event_accept *event)
+{
+	struct connection *connection = known(tracker, &event->header);
+
+	if (connection)
+		lifecycle_own(tracker, connection, SOURCE_ACCEPT, event->header.pid, event->uid, event->comm);
+}
+
+static void event_probe(struct tracker *tracker, const struct event_probe *event)
+{
+	struct connection *connection = known(tracker, &event->header);
+
+	if (connection && event->probe == PROBE_KEEPALIVE)
+		connection->probes_sent++;
+}
+
+void tracker_event(struct tracker *tracker, const struct event_header *event)
+{
+	tracker->stats.events++;
+	switch ((enum event_kind)event->kind) {
+	case EVENT_BIRTH: event_birth(tracker, (const struct event_birth *)event); break;
+	case EVENT_STATE: event_state(tracker, (const struct event_state *)event); break;
+	case EVENT_STATE_TASK: event_state_task(tracker, (const struct event_state_task *)event); break;
+	case EVENT_CLOSE: event_close(tracker, (const struct event_close *)event); break;
+	case EVENT_RETRANSMIT: event_retransmit(tracker, (const struct event_retransmit *)event); break;
+	case EVENT_RETRANSMIT_SYNACK: handshake_event(tracker, (const struct event_synack *)event); break;
+	case EVENT_RESET_SENT: end_reset_sent(tracker, (const struct event_reset_sent *)event); break;
+	case EVENT_RESET_RECEIVED: event_reset_received(tracker, (const struct event_reset_received *)event); break;
+	case EVENT_PROBE: event_probe(tracker, (const struct event_probe *)event); break;
+	case EVENT_TIME_WAIT: end_time_wait(tracker, (const struct event_time_wait *)event); break;
+	case EVENT_ACCEPT: event_accept(tracker, (const struct event_accept *)event); break;
+	case EVENT_OOM_KILL: tracker->oom_victims[tracker->oom_next++ % OOM_VICTIMS] = event->pid; break;
+	case EVENT_EXISTING: sync_existing(tracker, (const struct event_existing *)event); break;
+	case EVENT_NONE:
+	case EVENT_ERROR: /* never proof of anything: the close says what became of it */
+	case EVENT_KINDS: break;
+	}
+}
+
+const struct tracker_stats *tracker_stats(const struct tracker *tracker)
+{
+	return &tracker->stats;
+}
+
+const struct connection *tracker_find(struct tracker *tracker, uint64_t cookie)
+{
+	return connection_find(tracker->table, cookie);
+}
+
+uint32_t tracker_live(const struct tracker *tracker)
+{
+	return connection_queue_length(tracker->table, QUEUE_LIVE);
+}
+
+bool tracker_wants_owners(const struct tracker *tracker)
+{
+	return tracker->ownerless > 0;
+}
+
+size_t tracker_bytes(const struct tracker *tracker)
+{
+	return connection_table_bytes(tracker->table) + sizeof(*tracker);
+}

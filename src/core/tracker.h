@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * tracker.h: from events to lifecycles. Each socket cookie has one current lifecycle; when it ends, its
+ * report is handed out. Pure: time comes in with events and ticks, nothing is read from the machine.
+ */
+#ifndef LASTACK_CORE_TRACKER_H
+#define LASTACK_CORE_TRACKER_H
+
+#include "core/connection.h"
+#include "report.h"
+
+struct tracker;
+
+struct tracker_config {
+	uint32_t max_connections; /* remembered at once, those being closed over included */
+	uint64_t settle_ns;       /* how long a report is held while a minisock lives on */
+	uint64_t tick_ns;         /* length of a jiffy */
+	uint64_t seed;            /* for hashing what strangers choose */
+};
+
+/* Called for each report, in the order in which they become final. The report lives for the call. */
+typedef void (*tracker_report_fn)(void *arg, const struct connection_report *report);
+
+struct tracker_stats {
+	uint64_t events;           /* taken in */
+	uint64_t births;           /* lifecycles begun (listeners apart) */
+	uint64_t existing;         /* of these: seen by an iterator, born before */
+	uint64_t reports;          /* first revisions */
+	uint64_t revisions;        /* later ones */
+	uint64_t stray_events;     /* of sockets that are not known */
+	uint64_t gaps;             /* transitions that were missed */
+	uint64_t given_up_closed;  /* reported or reportable, forgotten early for want of room */
+	uint64_t given_up_live;    /* live ones forgotten for want of room */
+	uint64_t unobserved;       /* ended without being seen */
+	uint64_t events_lost;      /* as told by tracker_loss() */
+	uint64_t resyncs;
+};
+
+struct tracker *tracker_create(const struct tracker_config *config, tracker_report_fn report, void *arg);
+void tracker_destroy(struct tracker *tracker);
+
+/* One valid record (event_check.h). Records come roughly in the order of their times. */
+void tracker_event(struct tracker *tracker, const struct event_header *event);
+/* Everything up to now_ns has been taken in: hand out what can no longer change. */
+void tracker_tick(struct tracker *tracker, uint64_t now_ns);
+/* count events were lost before now_ns. */
+void tracker_loss(struct tracker *tracker, uint64_t count);
+/*
+ * All sockets are listed again: EVENT_EXISTING records follow between begin and end. At the end, what
+ * was live before begin_ns, and is in a network namespace that was listed whole, and was not seen, has
+ * ended unobserved.
+ */
+void tracker_resync_begin(struct tracker *tracker, uint64_t begin_ns);
+void tracker_resync_end(struct tracker *tracker, uint64_t now_ns);
+/* Hand out what is held; live connections are not reported. */
+void tracker_flush(struct tracker *tracker, uint64_t now_ns);
+
+const struct tracker_stats *tracker_stats(const struct tracker *tracker);
+/* The connection with this cookie as far as it is known (for printing events), or NULL. */
+const struct connection *tracker_find(struct tracker *tracker, uint64_t cookie);
+uint32_t tracker_live(const struct tracker *tracker);
+/* Live connections whose owner is not known better than by their listener. */
+bool tracker_wants_owners(const struct tracker *tracker);
+size_t tracker_bytes(const struct tracker *tracker);
+
+#endif

@@ -1,0 +1,402 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * tracker_end.c: from the transition to CLOSE to the report, and what may still change it.
+ *
+ * Evidence follows the last transition: a reset's tracepoint fires after it, and a minisock may meet a
+ * FIN, data or its timer. So a closed connection first settles for the length of a packet; where a
+ * minisock lives on, the report is held for the settle time, given, and given again with a higher
+ * revision if the minisock's end changes what was said.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "core/tracker_internal.h"
+#include "core/verdict.h"
+
+/* How often the repeated handshakes are looked through. */
+#define HANDSHAKE_CHECK_NS (250 * NS_PER_MS)
+/* TCP_RTO_MAX, include/net/tcp.h: 120 s. */
+#define RTO_MAX_NS (120 * NS_PER_S)
+/* A FIN_WAIT2 minisock stands for 60 s at most and after a FIN for TIME_WAIT's 60 s more. */
+#define MINISOCK_MAX_NS (2 * TIME_WAIT_NS + MINISOCK_GRACE_NS)
+/* Of all connections remembered, those that are reported and only wait for their minisock. */
+#define LINGER_SHARE 4
+
+static void report_give(struct tracker *tracker, struct connection *connection)
+{
+	struct ending *ending = connection_ending(tracker->table, connection);
+	struct connection_report report;
+
+	if (!ending) {
+		tracker->stats.given_up_closed++;
+		return;
+	}
+	report_fill(tracker, connection, ending, &report);
+	report.revision = ++ending->revision;
+	if (report.revision == 1)
+		tracker->stats.reports++;
+	else
+		tracker->stats.revisions++;
+	tracker->report(tracker->arg, &report);
+}
+
+static void report_and_release(struct tracker *tracker, struct connection *connection)
+{
+	report_give(tracker, connection);
+	connection_release(tracker->table, connection);
+}
+
+/* ---- closing ----------------------------------------------------------------------------------- */
+
+static bool pid_is_oom_victim(const struct tracker *tracker, uint32_t pid)
+{
+	for (size_t i = 0; pid && i < OOM_VICTIMS; i++)
+		if (tracker->oom_victims[i] == pid)
+			return true;
+	return false;
+}
+
+void end_close(struct tracker *tracker, struct connection *connection, const struct event_close *event)
+{
+	struct ending *ending = lifecycle_ending(tracker, connection, event->header.time_ns);
+
+	if (!ending) {
+		tracker->stats.given_up_closed++;
+		lifecycle_leave_live(tracker, connection);
+		connection_release(tracker->table, connection);
+		return;
+	}
+	if (ending->close.header.kind)
+		return; /* CLOSE->CLOSE: nothing new */
+	ending->close = *event;
+	if (event->local_port)
+		connection->tuple.local_port = event->local_port;
+	lifecycle_transition(tracker, connection, event->old_state, TCP_CLOSE, event->header.time_ns);
+	/* The task that aborts a foreign socket (ECONNABORTED) holds the lock too, but not the socket. */
+	if (event->header.flags & EVENT_TASK_ACTS && event->error != ECONNABORTED)
+		lifecycle_own(tracker, connection, SOURCE_CLOSE, event->header.pid, event->uid, event->comm);
+	ending->oom_victim = pid_is_oom_victim(tracker, event->header.flags & EVENT_TASK_EXITING
+							       ? event->header.pid : ending->fin.pid);
+	lifecycle_leave_live(tracker, connection);
+	ending->deadline_ns = event->header.time_ns + SETTLE_SHORT_NS;
+	connection_enqueue(tracker->table, connection, QUEUE_SETTLE);
+}
+
+static bool minisock_is_over(const struct ending *ending)
+{
+	return ending->minisock_reset || ending->minisock_change != TIME_WAIT_BEGIN;
+}
+
+static void linger_bound(struct tracker *tracker)
+{
+	if (connection_queue_length(tracker->table, QUEUE_LINGER) <= tracker->config.max_connections / LINGER_SHARE)
+		return;
+	tracker->stats.given_up_closed++;
+	connection_release(tracker->table, connection_first(tracker->table, QUEUE_LINGER));
+}
+
+/* The time of settling is over: no more evidence comes from the packet that ended it. */
+static void settle(struct tracker *tracker, struct connection *connection)
+{
+	struct ending *ending = connection_ending_get(tracker->table, connection);
+
+	if (ending->revision || !close_leaves_minisock(ending)) {
+		report_and_release(tracker, connection);
+		return;
+	}
+	ending->minisock = true;
+	ending->minisock_begin_ns = ending->close.header.time_ns;
+	ending->minisock_fin |= (ending->close.header.flags & EVENT_SOCKET_DONE) != 0;
+	if (minisock_is_over(ending)) {
+		report_and_release(tracker, connection);
+		return;
+	}
+	ending->deadline_ns = ending->minisock_begin_ns + tracker->config.settle_ns;
+	connection_tuple_add(tracker->table, connection);
+	connection_enqueue(tracker->table, connection, QUEUE_HOLD);
+}
+
+/* The report can wait no longer; the minisock stands on. */
+static void hold_over(struct tracker *tracker, struct connection *connection)
+{
+	struct ending *ending = connection_ending_get(tracker->table, connection);
+
+	report_give(tracker, connection);
+	ending->deadline_ns = ending->minisock_begin_ns + MINISOCK_MAX_NS;
+	connection_enqueue(tracker->table, connection, QUEUE_LINGER);
+	linger_bound(tracker);
+}
+
+/* What happened to the minisock changes what was, or will be, said. */
+static void minisock_ended(struct tracker *tracker, struct connection *connection)
+{
+	if (connection->queue == QUEUE_HOLD || connection->queue == QUEUE_LINGER)
+		report_and_release(tracker, connection);
+	/* in QUEUE_SETTLE settle() will see it */
+}
+
+/* A socket may be connected again while the minisock of its last connection stands. */
+static struct connection *closed_one(struct tracker *tracker, uint64_t cookie)
+{
+	struct connection *connection = connection_find(tracker->table, cookie);
+
+	if (connection && connection->queue != QUEUE_SETTLE && connection->queue != QUEUE_HOLD &&
+	    connection->queue != QUEUE_LINGER)
+		return NULL;
+	return connection;
+}
+
+void end_reset_sent(struct tracker *tracker, const struct event_reset_sent *event)
+{
+	bool minisock = event->state == TCP_TIME_WAIT;
+	struct connection *connection;
+	struct ending *ending;
+
+	if (!event->header.cookie || event->state == TCP_LISTEN)
+		return; /* belongs to no connection */
+	connection = minisock ? closed_one(tracker, event->header.cookie)
+			      : connection_find(tracker->table, event->header.cookie);
+	if (!connection || connection->state == TCP_LISTEN) {
+		tracker->stats.stray_events++;
+		return;
+	}
+	/* The answer to an old duplicate: the attempt goes on (RFC 9293 3.10.7.3). */
+	if (event->state == TCP_SYN_SENT && event->header.flags & EVENT_PASSIVE)
+		return;
+	ending = lifecycle_ending(tracker, connection, event->header.time_ns);
+	if (!ending)
+		return;
+	if (!minisock) {
+		ending->sent = *event;
+		return;
+	}
+	ending->minisock_reset = true;
+	ending->minisock_end_ns = event->header.time_ns;
+	minisock_ended(tracker, connection);
+}
+
+void end_time_wait(struct tracker *tracker, const struct event_time_wait *event)
+{
+	struct connection *connection = closed_one(tracker, event->header.cookie);
+	struct ending *ending;
+	bool known;
+
+	if (!connection) {
+		tracker->stats.stray_events++;
+		return;
+	}
+	ending = connection_ending_get(tracker->table, connection);
+	known = connection->queue == QUEUE_LINGER;
+	if (event->substate == TCP_TIME_WAIT)
+		ending->minisock_fin = true;
+	if (event->change == TIME_WAIT_BEGIN || minisock_is_over(ending))
+		return;
+	ending->minisock_change = event->change;
+	ending->minisock_end_ns = event->header.time_ns;
+	if (event->change == TIME_WAIT_KILLED || event->change == TIME_WAIT_RESET) {
+		/* What killed it may be told a moment later: a birth with the same address pair. */
+		ending->deadline_ns = event->header.time_ns + SETTLE_SHORT_NS;
+		if (connection->queue != QUEUE_SETTLE)
+			connection_enqueue(tracker->table, connection, QUEUE_SETTLE);
+	} else if (known && event->substate == TCP_TIME_WAIT) {
+		connection_release(tracker->table, connection); /* as everybody expects: no revision */
+	} else {
+		minisock_ended(tracker, connection);
+	}
+}
+
+/* A connection begins with this address pair: who had it before is past. */
+void end_address_pair_taken(struct tracker *tracker, const struct event_tuple *tuple, uint64_t time_ns)
+{
+	struct connection *connection = connection_tuple_find(tracker->table, tuple);
+	struct ending *ending;
+
+	if (!connection)
+		return;
+	if (connection->queue == QUEUE_HANDSHAKE) {
+		connection_release(tracker->table, connection); /* its ACK came after all */
+		return;
+	}
+	ending = connection_ending_get(tracker->table, connection);
+	ending->minisock_change = TIME_WAIT_REUSED;
+	ending->minisock_end_ns = time_ns;
+	connection_tuple_remove(tracker->table, connection);
+	if (connection->queue == QUEUE_SETTLE)
+		settle(tracker, connection);
+	else
+		minisock_ended(tracker, connection);
+}
+
+/* ---- ends that are not closes ------------------------------------------------------------------- */
+
+void end_unobserved(struct tracker *tracker, struct connection *connection, uint64_t now_ns)
+{
+	struct ending *ending = lifecycle_ending(tracker, connection, now_ns);
+
+	tracker->stats.unobserved++;
+	lifecycle_leave_live(tracker, connection);
+	if (ending) {
+		ending->end_unseen = true;
+		connection->last_ns = now_ns;
+	}
+	report_and_release(tracker, connection);
+}
+
+/* The socket begins another life: what is still said of the last one is said now. */
+void end_now(struct tracker *tracker, struct connection *connection)
+{
+	switch (connection->queue) {
+	case QUEUE_LIVE:
+		connection->flags |= CONNECTION_GAP;
+		tracker->stats.gaps++;
+		end_unobserved(tracker, connection, connection->last_ns);
+		break;
+	case QUEUE_SETTLE:
+		settle(tracker, connection);
+		connection = connection_find(tracker->table, connection->cookie);
+		if (connection && connection->queue == QUEUE_HOLD)
+			report_and_release(tracker, connection);
+		break;
+	case QUEUE_HOLD:
+		report_and_release(tracker, connection);
+		break;
+	default:
+		connection_release(tracker->table, connection);
+	}
+}
+
+/* Room for one more: what is told already goes first, live connections last. Never silently. */
+bool end_make_room(struct tracker *tracker)
+{
+	static const enum connection_queue closed[] = {QUEUE_LINGER, QUEUE_HOLD, QUEUE_SETTLE};
+	struct connection *victim;
+
+	for (size_t i = 0; i < sizeof(closed) / sizeof(closed[0]); i++) {
+		victim = connection_first(tracker->table, closed[i]);
+		if (!victim)
+			continue;
+		tracker->stats.given_up_closed++;
+		if (closed[i] != QUEUE_LINGER)
+			report_give(tracker, victim);
+		connection_release(tracker->table, victim);
+		return true;
+	}
+	victim = connection_first(tracker->table, QUEUE_HANDSHAKE);
+	if (!victim)
+		victim = connection_first(tracker->table, QUEUE_LIVE);
+	if (!victim)
+		return false;
+	tracker->stats.given_up_live++;
+	lifecycle_leave_live(tracker, victim);
+	connection_release(tracker->table, victim);
+	return true;
+}
+
+/* ---- handshakes that do not come to an end ------------------------------------------------------ */
+
+static struct connection *handshake_begin(struct tracker *tracker, const struct event_synack *event)
+{
+	struct connection *connection = connection_create(tracker->table, event->request), *listener;
+	uint64_t first_ns = event->header.time_ns;
+
+	if (!connection && end_make_room(tracker))
+		connection = connection_create(tracker->table, event->request);
+	if (!connection || !lifecycle_ending(tracker, connection, event->header.time_ns))
+		return NULL;
+	if (event->timeouts == 0)
+		first_ns -= event->timeout_ticks * tracker->config.tick_ns; /* the timer began with the SYN */
+	connection->tuple = event->tuple;
+	connection->family = event->family;
+	connection->role = ROLE_SERVER;
+	connection->state = TCP_NEW_SYN_RECV;
+	connection->uid = UINT32_MAX;
+	lifecycle_path_add(tracker, connection, first_ns, TCP_SYN_RECV);
+	listener = connection_find(tracker->table, event->header.cookie);
+	if (listener && listener->pid)
+		lifecycle_own(tracker, connection, SOURCE_LISTENER, listener->pid, listener->uid, listener->comm);
+	connection_tuple_add(tracker->table, connection);
+	connection_enqueue(tracker->table, connection, QUEUE_HANDSHAKE);
+	return connection;
+}
+
+/* reqsk_timer_handler(): the next SYN-ACK is due after the initial time, doubled with each timeout. */
+void handshake_event(struct tracker *tracker, const struct event_synack *event)
+{
+	struct connection *connection = connection_find(tracker->table, event->header.cookie);
+	uint64_t due_ns = event->timeout_ticks * tracker->config.tick_ns;
+	struct ending *ending;
+
+	if (connection && connection->state == TCP_SYN_RECV) {
+		connection->retransmits++; /* TCP Fast Open: the child is known */
+		return;
+	}
+	connection = connection_find(tracker->table, event->request);
+	if (!connection)
+		connection = handshake_begin(tracker, event);
+	if (!connection || connection->queue != QUEUE_HANDSHAKE)
+		return;
+	ending = connection_ending_get(tracker->table, connection);
+	connection->retransmits++;
+	connection->last_ns = event->header.time_ns;
+	ending->synack_timeouts = event->timeouts;
+	ending->synack_max = event->max_retries;
+	for (uint8_t i = 0; i <= event->timeouts && due_ns < RTO_MAX_NS; i++)
+		due_ns *= 2;
+	if (due_ns > RTO_MAX_NS)
+		due_ns = RTO_MAX_NS;
+	ending->deadline_ns = event->header.time_ns + due_ns + NS_PER_S / 2;
+}
+
+static void handshakes_check(struct tracker *tracker, uint64_t now_ns)
+{
+	struct connection *connection, *next;
+
+	if (now_ns - tracker->handshakes_checked_ns < HANDSHAKE_CHECK_NS)
+		return;
+	tracker->handshakes_checked_ns = now_ns;
+	for (connection = connection_first(tracker->table, QUEUE_HANDSHAKE); connection; connection = next) {
+		struct ending *ending = connection_ending_get(tracker->table, connection);
+
+		next = connection_next(tracker->table, connection);
+		if (ending->deadline_ns > now_ns)
+			continue;
+		connection->last_ns = ending->deadline_ns - NS_PER_S / 2; /* when the timer found it at its limit */
+		lifecycle_path_add(tracker, connection, connection->last_ns, TCP_CLOSE);
+		report_and_release(tracker, connection);
+	}
+}
+
+/* ---- time -------------------------------------------------------------------------------------- */
+
+static struct connection *due(struct tracker *tracker, enum connection_queue queue, uint64_t now_ns)
+{
+	struct connection *connection = connection_first(tracker->table, queue);
+
+	if (!connection || connection_ending_get(tracker->table, connection)->deadline_ns > now_ns)
+		return NULL;
+	return connection;
+}
+
+void tracker_tick(struct tracker *tracker, uint64_t now_ns)
+{
+	struct connection *connection;
+
+	while ((connection = due(tracker, QUEUE_SETTLE, now_ns)))
+		settle(tracker, connection);
+	while ((connection = due(tracker, QUEUE_HOLD, now_ns)))
+		hold_over(tracker, connection);
+	while ((connection = due(tracker, QUEUE_LINGER, now_ns)))
+		connection_release(tracker->table, connection);
+	handshakes_check(tracker, now_ns);
+}
+
+void tracker_flush(struct tracker *tracker, uint64_t now_ns)
+{
+	struct connection *connection;
+
+	while ((connection = connection_first(tracker->table, QUEUE_SETTLE)))
+		settle(tracker, connection);
+	while ((connection = connection_first(tracker->table, QUEUE_HOLD)))
+		report_and_release(tracker, connection);
+	tracker_tick(tracker, now_ns);
+}

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * tracker_internal.h: what the parts of the tracker share: tracker.c (dispatch, births, transitions),
+ * tracker_end.c (closing, minisocks, reports), tracker_sync.c (listed sockets, losses).
+ */
+#ifndef LASTACK_CORE_TRACKER_INTERNAL_H
+#define LASTACK_CORE_TRACKER_INTERNAL_H
+
+#include "core/connection_table.h"
+#include "core/tracker.h"
+
+#define NS_PER_MS 1000000ULL
+#define NS_PER_S 1000000000ULL
+
+/* Evidence of an end comes within the same packet; the consumer may see it one poll later. */
+#define SETTLE_SHORT_NS (100 * NS_PER_MS)
+/* TCP_TIMEWAIT_LEN, include/net/tcp.h: fixed at 60 s. */
+#define TIME_WAIT_NS (60 * NS_PER_S)
+/* A timer that runs late is still the timer: how long the end of a minisock is waited for. */
+#define MINISOCK_GRACE_NS (5 * NS_PER_S)
+
+#define LISTENER_BUCKETS 256
+#define OOM_VICTIMS 16
+#define SYNC_NETNS_MAX 1024
+
+struct tracker {
+	struct tracker_config config;
+	tracker_report_fn report;
+	void *arg;
+	struct connection_table *table;
+	struct tracker_stats stats;
+	slot_t listeners[LISTENER_BUCKETS]; /* chained by tuple_next */
+	uint32_t oom_victims[OOM_VICTIMS];
+	uint32_t oom_next;
+	uint32_t ownerless;                 /* live, owner not known or only by the listener */
+	uint64_t sync_begin_ns;             /* 0: no re-synchronisation under way */
+	uint32_t sync_netns[SYNC_NETNS_MAX];
+	uint32_t sync_netns_count;
+	uint64_t handshakes_checked_ns;
+};
+
+/* tracker.c */
+void lifecycle_transition(struct tracker *tracker, struct connection *connection, uint8_t from, uint8_t to,
+			  uint64_t time_ns);
+void lifecycle_leave_live(struct tracker *tracker, struct connection *connection);
+struct connection *lifecycle_begin(struct tracker *tracker, uint64_t cookie);
+void lifecycle_path_add(struct tracker *tracker, struct connection *connection, uint64_t time_ns, uint8_t state);
+void lifecycle_own(struct tracker *tracker, struct connection *connection, uint8_t source, uint32_t pid,
+		   uint32_t uid, const char *comm);
+struct ending *lifecycle_ending(struct tracker *tracker, struct connection *connection, uint64_t time_ns);
+struct connection *listener_find(struct tracker *tracker, const struct event_tuple *tuple);
+void listener_add(struct tracker *tracker, struct connection *connection);
+
+/* tracker_end.c */
+void end_close(struct tracker *tracker, struct connection *connection, const struct event_close *event);
+void end_reset_sent(struct tracker *tracker, const struct event_reset_sent *event);
+void end_time_wait(struct tracker *tracker, const struct event_time_wait *event);
+void end_address_pair_taken(struct tracker *tracker, const struct event_tuple *tuple, uint64_t time_ns);
+void end_now(struct tracker *tracker, struct connection *connection);
+void end_unobserved(struct tracker *tracker, struct connection *connection, uint64_t now_ns);
+bool end_make_room(struct tracker *tracker);
+void handshake_event(struct tracker *tracker, const struct event_synack *event);
+
+/* report_fill.c: everything but the revision, which counts how often it was given. */
+void report_fill(struct tracker *tracker, struct connection *connection, struct ending *ending,
+		 struct connection_report *report);
+
+/* tracker_sync.c */
+void sync_existing(struct tracker *tracker, const struct event_existing *event);
+
+#endif

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * tracker_sync.c: sockets that iterators list: at the start, to find owners, and after a loss.
+ *
+ * A listed socket carries the time at which the iterator stood before it, and arrives in its place among
+ * the events, so it can be compared with what is known at that moment.
+ */
+#include <string.h>
+
+#include "core/tracker_internal.h"
+
+static void existing_own(struct tracker *tracker, struct connection *connection, const struct event_existing *event)
+{
+	/* Several processes may hold it: the first that was listed stays, unless it was found otherwise. */
+	if (event->source == EXISTING_FILE && connection->source < SOURCE_DESCRIPTOR)
+		lifecycle_own(tracker, connection, SOURCE_DESCRIPTOR, event->header.pid, event->uid, event->comm);
+}
+
+static void existing_begin(struct tracker *tracker, const struct event_existing *event)
+{
+	struct connection *connection = lifecycle_begin(tracker, event->header.cookie);
+
+	if (!connection)
+		return;
+	connection->tuple = event->tuple;
+	connection->family = event->family;
+	connection->cgroup = event->cgroup;
+	connection->uid = event->uid;
+	connection->state = event->state;
+	connection->last_ns = event->header.time_ns;
+	connection->flags |= CONNECTION_SEEN;
+	if (event->state == TCP_LISTEN) {
+		listener_add(tracker, connection);
+	} else {
+		connection->flags |= CONNECTION_BIRTH_UNSEEN;
+		if (event->state == TCP_CLOSE_WAIT || event->state == TCP_LAST_ACK)
+			connection->flags |= CONNECTION_FIN_PEER_FIRST;
+		else if (event->state == TCP_FIN_WAIT1 || event->state == TCP_FIN_WAIT2)
+			connection->flags |= CONNECTION_FIN_LOCAL_FIRST;
+		lifecycle_path_add(tracker, connection, event->header.time_ns, event->state);
+		tracker->stats.existing++;
+	}
+	existing_own(tracker, connection, event);
+}
+
+/* Known already: a better owner, and perhaps a state that was reached without our being told. */
+static void existing_compare(struct tracker *tracker, struct connection *connection, const struct event_existing *event)
+{
+	connection->flags |= CONNECTION_SEEN;
+	if (connection->queue != QUEUE_LIVE && connection->state != TCP_LISTEN)
+		return; /* closed since: nothing to learn */
+	existing_own(tracker, connection, event);
+	if (connection->state == event->state || connection->last_ns >= event->header.time_ns)
+		return;
+	connection->flags |= CONNECTION_GAP;
+	tracker->stats.gaps++;
+	connection->state = event->state;
+	connection->last_ns = event->header.time_ns;
+	if (!connection->tuple.local_port)
+		connection->tuple.local_port = event->tuple.local_port;
+	lifecycle_path_add(tracker, connection, event->header.time_ns, event->state);
+}
+
+void sync_existing(struct tracker *tracker, const struct event_existing *event)
+{
+	struct connection *connection;
+
+	if (event->source == EXISTING_NETNS) {
+		if (tracker->sync_netns_count < SYNC_NETNS_MAX)
+			tracker->sync_netns[tracker->sync_netns_count++] = event->tuple.netns;
+		return;
+	}
+	/* Minisocks and requests say nothing without the connection that they came from or lead to. */
+	if (!event->header.cookie || event->state == TCP_TIME_WAIT || event->state == TCP_NEW_SYN_RECV)
+		return;
+	connection = connection_find(tracker->table, event->header.cookie);
+	if (connection)
+		existing_compare(tracker, connection, event);
+	else
+		existing_begin(tracker, event);
+}
+
+void tracker_loss(struct tracker *tracker, uint64_t count)
+{
+	tracker->stats.events_lost += count;
+}
+
+void tracker_resync_begin(struct tracker *tracker, uint64_t begin_ns)
+{
+	struct connection *connection;
+
+	tracker->stats.resyncs++;
+	tracker->sync_begin_ns = begin_ns;
+	tracker->sync_netns_count = 0;
+	for (connection = connection_first(tracker->table, QUEUE_LIVE); connection;
+	     connection = connection_next(tracker->table, connection))
+		connection->flags &= ~CONNECTION_SEEN;
+}
+
+static bool netns_was_listed(const struct tracker *tracker, uint32_t netns)
+{
+	for (uint32_t i = 0; i < tracker->sync_netns_count; i++)
+		if (tracker->sync_netns[i] == netns)
+			return true;
+	return false;
+}
+
+void tracker_resync_end(struct tracker *tracker, uint64_t now_ns)
+{
+	struct connection *connection, *next;
+
+	for (connection = connection_first(tracker->table, QUEUE_LIVE); connection; connection = next) {
+		next = connection_next(tracker->table, connection);
+		if (connection->flags & CONNECTION_SEEN || connection->last_ns >= tracker->sync_begin_ns ||
+		    !netns_was_listed(tracker, connection->tuple.netns))
+			continue;
+		end_unobserved(tracker, connection, now_ns);
+	}
+	tracker->sync_begin_ns = 0;
+}

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * hooks.c: the table of hooks, and how a choice is made. See hooks.h.
+ *
+ * tp_btf programs need no text patching, so kernels that refuse trampolines still grant them; they exist
+ * since 5.5, the ring buffer since 5.8, so no lower tier of tracepoint is needed.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "kernel/features.h"
+#include "kernel/hooks.h"
+
+#define TRACEPOINT(name, count, program) {TIER_TRACEPOINT, name, count, {program, NULL}, NULL}
+
+static const struct hook hooks[] = {
+	{"state change", true, "everything",
+	 {TRACEPOINT("inet_sock_set_state", 3, "state_change")}},
+	{"retransmission", false, "retransmissions as they happen (totals stay)",
+	 {TRACEPOINT("tcp_retransmit_skb", 3, "retransmit_3"), TRACEPOINT("tcp_retransmit_skb", 2, "retransmit_2")}},
+	{"SYN-ACK retransmission", false, "handshakes that nobody completed",
+	 {TRACEPOINT("tcp_retransmit_synack", 2, "retransmit_synack")}},
+	{"reset sent", false, "why we sent a reset; data after close",
+	 {TRACEPOINT("tcp_send_reset", 3, "reset_sent_3"), TRACEPOINT("tcp_send_reset", 2, "reset_sent_2")}},
+	{"reset received", false, "resets from the peer: their ends are unknown",
+	 {TRACEPOINT("tcp_receive_reset", 1, "reset_received")}},
+	{"error report", false, "errors told to sockets that live on",
+	 {TRACEPOINT("inet_sk_error_report", 1, "error_report")}},
+	{"probe", false, "keepalive and window probes as they happen (unanswered ones stay)",
+	 {{TIER_FENTRY, "tcp_write_wakeup", -1, {"probe_fentry", NULL}, NULL},
+	  {TIER_KPROBE, "tcp_write_wakeup", -1, {"probe_kprobe", NULL}, NULL},
+	  TRACEPOINT("timer_expire_entry", -1, "timer_expiry")}},
+	{"TIME_WAIT end", false, "how TIME_WAIT and an orphan's FIN_WAIT2 ended",
+	 {{TIER_FENTRY, "tw_timer_handler", -1, {"time_wait_expired_fentry", "time_wait_killed_fentry"},
+	   "inet_twsk_deschedule_put"},
+	  {TIER_KPROBE, "tw_timer_handler", -1, {"time_wait_expired_kprobe", "time_wait_killed_kprobe"},
+	   "inet_twsk_deschedule_put"},
+	  TRACEPOINT("timer_expire_entry", -1, "timer_expiry")}},
+	{"accepting process", false, "who accepted, until a process closes: the listener or a descriptor stands in",
+	 {{TIER_FENTRY, "inet_csk_accept", 2, {"accept_fexit_2", NULL}, NULL},
+	  {TIER_FENTRY, "inet_csk_accept", 4, {"accept_fexit_4", NULL}, NULL}}},
+	{"out-of-memory kill", false, "that a killed process was an out-of-memory victim",
+	 {TRACEPOINT("mark_victim", 1, "oom_kill_1"), TRACEPOINT("mark_victim", -1, "oom_kill_2")}},
+	{"existing sockets", false, "connections older than lastack, and their owners",
+	 {{TIER_ITERATOR, "task_file", -1, {"iterate_files", NULL}, NULL}}},
+	{"sockets without a file", false, "orphans older than lastack; re-synchronisation after losses",
+	 {{TIER_ITERATOR, "tcp", -1, {"iterate_tcp", NULL}, NULL}}},
+};
+
+_Static_assert(sizeof(hooks) / sizeof(hooks[0]) <= HOOKS_MAX, "the callers' arrays");
+
+const char *hook_tier_name(enum hook_tier tier)
+{
+	static const char *const names[] = {
+		[TIER_ANY] = "any",       [TIER_FENTRY] = "fentry",     [TIER_KPROBE] = "kprobe",
+		[TIER_TRACEPOINT] = "tracepoint", [TIER_ITERATOR] = "iterator",
+	};
+
+	return names[tier];
+}
+
+static int option_try_tracepoint(const struct btf *btf, const struct hook_option *option, char *why, size_t size)
+{
+	int arguments = feature_tracepoint_arguments(btf, option->target);
+
+	if (arguments < 0) {
+		snprintf(why, size, "the kernel has no tracepoint %s", option->target);
+		return arguments;
+	}
+	if (option->arguments >= 0 && arguments != option->arguments) {
+		snprintf(why, size, "%s has %d arguments here", option->target, arguments);
+		return -EPROTONOSUPPORT;
+	}
+	return 0;
+}
+
+static int option_try_fentry(const struct btf *btf, const struct hook_option *option, char *why, size_t size)
+{
+	int status;
+
+	if (option->arguments >= 0 && feature_function_arguments(btf, option->target) != option->arguments) {
+		snprintf(why, size, "%s() has other arguments here", option->target);
+		return -EPROTONOSUPPORT;
+	}
+	status = feature_try_fentry(btf, option->target, why, size);
+	if (!status && option->targets_more)
+		status = feature_try_fentry(btf, option->targets_more, why, size);
+	return status;
+}
+
+static int option_try_iterator(const struct btf *btf, const struct hook_option *option, char *why, size_t size)
+{
+	char name[64];
+
+	snprintf(name, sizeof(name), "bpf_iter_%s", option->target);
+	if (feature_function(btf, name) >= 0)
+		return 0;
+	snprintf(why, size, "the kernel has no iterator over %s", option->target);
+	return -ENOENT;
+}
+
+static int option_try(const struct btf *btf, const struct hook_option *option, char *why, size_t size)
+{
+	int status;
+
+	switch (option->tier) {
+	case TIER_FENTRY: return option_try_fentry(btf, option, why, size);
+	case TIER_KPROBE:
+		status = feature_try_kprobe(option->target, why, size);
+		if (!status && option->targets_more)
+			status = feature_try_kprobe(option->targets_more, why, size);
+		return status;
+	case TIER_TRACEPOINT: return option_try_tracepoint(btf, option, why, size);
+	case TIER_ITERATOR: return option_try_iterator(btf, option, why, size);
+	case TIER_ANY: break;
+	}
+	return -EINVAL;
+}
+
+static bool hook_has_tier(const struct hook *hook, enum hook_tier tier)
+{
+	for (size_t i = 0; i < HOOK_OPTIONS_MAX && hook->options[i].target; i++)
+		if (hook->options[i].tier == tier)
+			return true;
+	return false;
+}
+
+static void hook_choose(const struct btf *btf, enum hook_tier wish, struct hook_choice *choice)
+{
+	const struct hook_option *options = choice->hook->options;
+	bool narrow = wish != TIER_ANY && hook_has_tier(choice->hook, wish);
+	char why[HOOK_WHY_BYTES - 16];
+
+	for (size_t i = 0; i < HOOK_OPTIONS_MAX && options[i].target && !choice->option; i++) {
+		int status;
+
+		if (narrow && options[i].tier != wish)
+			continue;
+		status = option_try(btf, &options[i], why, sizeof(why));
+		if (!status)
+			choice->option = &options[i];
+		else if (status != -EPROTONOSUPPORT && !choice->refused[0]) /* a variant is no better option */
+			snprintf(choice->refused, sizeof(choice->refused), "%s: %s", hook_tier_name(options[i].tier), why);
+	}
+}
+
+size_t hooks_choose(const struct btf *btf, enum hook_tier wish, struct hook_choice *choices)
+{
+	size_t count = sizeof(hooks) / sizeof(hooks[0]);
+
+	for (size_t i = 0; i < count; i++) {
+		choices[i] = (struct hook_choice){.hook = &hooks[i]};
+		hook_choose(btf, wish, &choices[i]);
+	}
+	return count;
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * hooks.h: which facts lastack wants from the kernel, by which means, best first; and what this kernel
+ * grants of them. The table is what `lastack check` prints and what the loader goes by.
+ */
+#ifndef LASTACK_KERNEL_HOOKS_H
+#define LASTACK_KERNEL_HOOKS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct btf;
+
+enum hook_tier {
+	TIER_ANY,        /* as a wish: the best that works */
+	TIER_FENTRY,
+	TIER_KPROBE,
+	TIER_TRACEPOINT,
+	TIER_ITERATOR,
+};
+
+#define HOOK_OPTIONS_MAX 4
+#define HOOK_PROGRAMS_MAX 2
+#define HOOKS_MAX 16
+#define HOOK_WHY_BYTES 192
+
+struct hook_option {
+	enum hook_tier tier;
+	const char *target;    /* tracepoint, function, or object iterated over */
+	int arguments;         /* of the target; -1: any number */
+	const char *programs[HOOK_PROGRAMS_MAX];
+	const char *targets_more; /* a second function, for the second program */
+};
+
+struct hook {
+	const char *fact;
+	bool required;
+	const char *lost;      /* what cannot be told without it */
+	struct hook_option options[HOOK_OPTIONS_MAX];
+};
+
+struct hook_choice {
+	const struct hook *hook;
+	const struct hook_option *option;  /* NULL: nothing works here */
+	char refused[HOOK_WHY_BYTES];      /* why a better option was refused, "" if it was not */
+};
+
+const char *hook_tier_name(enum hook_tier tier);
+/*
+ * Decides for each hook of the table. wish: TIER_ANY, or the only tier to be used where a hook has
+ * several. Returns how many choices were filled (at most HOOKS_MAX).
+ */
+size_t hooks_choose(const struct btf *btf, enum hook_tier wish, struct hook_choice *choices);
+
+#endif

@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * intake.c: see intake.h.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "kernel/features.h"
+#include "kernel/intake.h"
+
+/* Listing every socket costs milliseconds: under a lasting overload it must not become the load. */
+#define RESYNC_INTERVAL_NS 5000000000ULL
+/* Records taken in before others (signals, output) get their turn. */
+#define RECORDS_AT_ONCE (1U << 18)
+/* Asking for the counters takes a system call for each program. */
+#define LOSS_INTERVAL_NS 200000000ULL
+
+struct intake {
+	struct monitor *monitor;
+	struct intake_sink sink;
+	struct event_existing *listed; /* in the order of their times, from `next` on */
+	size_t listed_count, listed_room, next;
+	bool listing_failed;           /* no memory for a listed socket */
+	uint64_t owner_interval_ns, owner_last_ns;
+	uint64_t resync_last_ns, loss_last_ns;
+	bool resync_wanted;
+	uint64_t last_event_ns;
+	uint64_t delivered[EVENT_KINDS];
+	uint64_t lost[EVENT_KINDS];
+};
+
+int intake_create(struct intake **result, struct monitor *monitor, const struct intake_sink *sink,
+		  uint64_t owner_interval_ns)
+{
+	struct intake *intake = calloc(1, sizeof(*intake));
+
+	if (!intake)
+		return -ENOMEM;
+	intake->monitor = monitor;
+	intake->sink = *sink;
+	intake->owner_interval_ns = owner_interval_ns;
+	*result = intake;
+	return 0;
+}
+
+void intake_destroy(struct intake *intake)
+{
+	if (!intake)
+		return;
+	free(intake->listed);
+	free(intake);
+}
+
+static void keep_listed(void *arg, const struct event_header *record)
+{
+	struct intake *intake = arg;
+
+	if (intake->listed_count == intake->listed_room) {
+		size_t room = intake->listed_room ? intake->listed_room * 2 : 1024;
+		void *grown = realloc(intake->listed, room * sizeof(*intake->listed));
+
+		if (!grown) {
+			intake->listing_failed = true;
+			return;
+		}
+		intake->listed = grown;
+		intake->listed_room = room;
+	}
+	memcpy(&intake->listed[intake->listed_count++], record, sizeof(*intake->listed));
+}
+
+/* Iterators run one after the other, so the records are almost in order; ties stay as they came. */
+static int by_time(const void *left, const void *right)
+{
+	const struct event_existing *a = left, *b = right;
+
+	if (a->header.time_ns != b->header.time_ns)
+		return a->header.time_ns < b->header.time_ns ? -1 : 1;
+	return a->source - b->source;
+}
+
+static int list_sockets(struct intake *intake, bool with_namespaces, uint32_t *unreachable)
+{
+	int status;
+
+	intake->listed_count = intake->next = 0;
+	intake->listing_failed = false;
+	status = monitor_list(intake->monitor, with_namespaces, keep_listed, intake, unreachable);
+	qsort(intake->listed, intake->listed_count, sizeof(*intake->listed), by_time);
+	intake->owner_last_ns = feature_monotonic_ns();
+	return status ? status : intake->listing_failed ? -ENOMEM : 0;
+}
+
+/* Passes on the listed sockets that the iterator stood before until then. */
+static void pass_listed(struct intake *intake, uint64_t until_ns)
+{
+	while (intake->next < intake->listed_count && intake->listed[intake->next].header.time_ns <= until_ns)
+		intake->sink.event(intake->sink.arg, &intake->listed[intake->next++].header);
+}
+
+static void take_event(void *arg, const struct event_header *event)
+{
+	struct intake *intake = arg;
+
+	intake->delivered[event->kind]++;
+	intake->last_event_ns = event->time_ns;
+	if (intake->next < intake->listed_count)
+		pass_listed(intake, event->time_ns);
+	intake->sink.event(intake->sink.arg, event);
+}
+
+static int take_ring(struct intake *intake)
+{
+	uint64_t now_ns = feature_monotonic_ns();
+	int taken = monitor_consume(intake->monitor, take_event, intake, RECORDS_AT_ONCE);
+
+	if (taken < 0)
+		return taken;
+	if ((uint32_t)taken == RECORDS_AT_ONCE)
+		now_ns = intake->last_event_ns; /* there is more */
+	pass_listed(intake, now_ns);
+	intake->sink.tick(intake->sink.arg, now_ns);
+	return 0;
+}
+
+static int take_losses(struct intake *intake)
+{
+	uint64_t lost[EVENT_KINDS], total = 0;
+	struct event_counts counts;
+	int status = monitor_counts(intake->monitor, &counts);
+
+	if (status)
+		return status;
+	for (size_t kind = 0; kind < EVENT_KINDS; kind++) {
+		lost[kind] = counts.kind[kind].lost - intake->lost[kind];
+		total += lost[kind];
+		intake->lost[kind] = counts.kind[kind].lost;
+	}
+	if (total) {
+		intake->sink.loss(intake->sink.arg, feature_monotonic_ns(), lost);
+		intake->resync_wanted = true;
+	}
+	return 0;
+}
+
+static int resync(struct intake *intake)
+{
+	uint64_t begin_ns = feature_monotonic_ns();
+	uint32_t unreachable;
+	int status;
+
+	intake->resync_wanted = false;
+	intake->resync_last_ns = begin_ns;
+	status = list_sockets(intake, true, &unreachable);
+	intake->sink.resync_begin(intake->sink.arg, begin_ns);
+	if (!status)
+		status = take_ring(intake);
+	pass_listed(intake, UINT64_MAX);
+	if (!status) /* half a list proves nobody's absence */
+		intake->sink.resync_end(intake->sink.arg, feature_monotonic_ns());
+	return status;
+}
+
+static int find_owners(struct intake *intake)
+{
+	uint32_t unreachable;
+	int status = list_sockets(intake, false, &unreachable);
+
+	return status ? status : take_ring(intake);
+}
+
+int intake_start(struct intake *intake, uint32_t *unreachable_namespaces)
+{
+	int status = list_sockets(intake, true, unreachable_namespaces);
+
+	return status ? status : take_ring(intake);
+}
+
+int intake_poll(struct intake *intake)
+{
+	uint64_t now_ns = feature_monotonic_ns();
+	int status = take_ring(intake);
+
+	if (!status && now_ns - intake->loss_last_ns >= LOSS_INTERVAL_NS) {
+		intake->loss_last_ns = now_ns;
+		status = take_losses(intake);
+	}
+	if (!status && intake->resync_wanted && now_ns - intake->resync_last_ns >= RESYNC_INTERVAL_NS)
+		status = resync(intake);
+	if (!status && intake->owner_interval_ns && now_ns - intake->owner_last_ns >= intake->owner_interval_ns &&
+	    intake->sink.wants_owners(intake->sink.arg))
+		status = find_owners(intake);
+	return status;
+}
+
+int intake_counts(struct intake *intake, struct event_counts *counts, uint64_t delivered[EVENT_KINDS])
+{
+	memcpy(delivered, intake->delivered, sizeof(intake->delivered));
+	return monitor_counts(intake->monitor, counts);
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * monitor.h: the BPF side as the rest of the program sees it: load and attach, take events out of the
+ * ring, count them, list the sockets that exist. Besides hooks.c the only user of libbpf.
+ */
+#ifndef LASTACK_KERNEL_MONITOR_H
+#define LASTACK_KERNEL_MONITOR_H
+
+#include <stdint.h>
+
+#include "event.h"
+#include "filter.h"
+#include "kernel/hooks.h"
+
+struct monitor;
+
+/* The filter that runs in the kernel. Empty lists let everything pass. */
+struct monitor_filter {
+	uint8_t family; /* 4, 6, or 0 for both */
+	uint32_t netns_count, cgroup_count, local_port_count, remote_port_count;
+	uint32_t netns[FILTER_NETNS_MAX];
+	uint64_t cgroup[FILTER_CGROUPS_MAX];
+	struct port_range local_port[FILTER_PORTS_MAX], remote_port[FILTER_PORTS_MAX];
+};
+
+struct monitor_config {
+	uint32_t ring_bytes; /* a power of two, at least a page */
+	enum hook_tier tier; /* TIER_ANY unless a test wants one */
+	bool stray_resets;   /* also resets that belong to no connection */
+	struct monitor_filter filter;
+};
+
+typedef void (*monitor_event_fn)(void *arg, const struct event_header *event);
+
+/*
+ * Loads and attaches. On failure returns -errno and writes to why (size bytes) what is missing and what
+ * to do: -EPERM no privilege, -EOPNOTSUPP no kernel support, others as they come.
+ */
+int monitor_open(struct monitor **monitor, const struct monitor_config *config, char *why, size_t size);
+void monitor_close(struct monitor *monitor);
+/* Takes the hooks off; what is in the ring can still be consumed, and counts still be read. */
+void monitor_detach(struct monitor *monitor);
+
+/* Becomes readable when the ring is a quarter full; below that nobody is woken. */
+int monitor_fd(const struct monitor *monitor);
+/* Hands out what the ring holds, at most `limit` records. Returns how many, or -errno. */
+int monitor_consume(struct monitor *monitor, monitor_event_fn event, void *arg, uint32_t limit);
+/*
+ * Counters since the start, summed over CPUs. Programs that the kernel skipped because they interrupted
+ * themselves count as generated and lost.
+ */
+int monitor_counts(const struct monitor *monitor, struct event_counts *counts);
+/*
+ * Lists sockets as EVENT_EXISTING records: by file, in all network namespaces; and, with_namespaces,
+ * all of each namespace that can be entered. Returns 0 or -errno; *unreachable counts namespaces that
+ * could not be entered.
+ */
+int monitor_list(struct monitor *monitor, bool with_namespaces, monitor_event_fn record, void *arg,
+		 uint32_t *unreachable);
+/* The choices that were made; count as from hooks_choose(). */
+const struct hook_choice *monitor_hooks(const struct monitor *monitor, size_t *count);
+
+#endif

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * check.c: `lastack check`: which hooks this kernel and these privileges grant, why a better one was
+ * refused, and what cannot be told without it.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "kernel/monitor.h"
+#include "options.h"
+#include "report/fields.h"
+#include "report/text.h"
+#include "verbs/verbs.h"
+
+struct check_options {
+	enum report_format format;
+};
+
+static const char *const format_texts[] = {"table", "json"};
+static const struct name_table format_names = {format_texts, 2}; /* enum report_format without CSV */
+
+static const struct option_spec specs[] = {
+	{.short_name = 'o', .long_name = "output", .argument = "FORMAT", .type = OPTION_NAME, .names = &format_names,
+	 .offset = offsetof(struct check_options, format), .help = "table or json (one object a line)"},
+};
+
+static const char *tier_of(const struct hook_choice *choice)
+{
+	return choice->option ? hook_tier_name(choice->option->tier) : "none";
+}
+
+static void print_table(const struct hook_choice *choices, size_t count)
+{
+	struct utsname name;
+
+	uname(&name);
+	printf("lastack %s on Linux %s %s\n\n%-22s %-11s %s\n", LASTACK_VERSION, name.release, name.machine, "HOOK", "TIER",
+	       "ATTACHED TO");
+	for (size_t i = 0; i < count; i++) {
+		printf("%-22s %-11s %s\n", choices[i].hook->fact, tier_of(&choices[i]),
+		       choices[i].option ? choices[i].option->target : "");
+		if (choices[i].refused[0])
+			printf("  refused: %s\n", choices[i].refused);
+		if (!choices[i].option)
+			printf("  lost: %s\n", choices[i].hook->lost);
+	}
+}
+
+static void json_member(struct text *text, const char *name, const char *value)
+{
+	text_append_char(text, text->length ? ',' : '{');
+	text_append_json_string(text, name, strlen(name));
+	text_append_char(text, ':');
+	if (value)
+		text_append_json_string(text, value, strlen(value));
+	else
+		text_append_str(text, "null");
+}
+
+static void print_json(const struct hook_choice *choices, size_t count)
+{
+	struct text text = {0};
+
+	for (size_t i = 0; i < count; i++) {
+		const struct hook_choice *choice = &choices[i];
+
+		text_clear(&text);
+		json_member(&text, "type", "hook");
+		json_member(&text, "hook", choice->hook->fact);
+		json_member(&text, "tier", choice->option ? tier_of(choice) : NULL);
+		json_member(&text, "target", choice->option ? choice->option->target : NULL);
+		json_member(&text, "refused", choice->refused[0] ? choice->refused : NULL);
+		json_member(&text, "lost", choice->option ? NULL : choice->hook->lost);
+		text_append_str(&text, "}\n");
+		fwrite(text.data, 1, text.length, stdout);
+	}
+	text_free(&text);
+}
+
+int verb_check(int argc, char **argv)
+{
+	static const struct option_verb verb = {
+		.name = "check",
+		.summary = "what this kernel and these privileges allow",
+		.description = "Loads and attaches everything for a moment. Exit status 1 when a hook is missing.",
+		.options = specs,
+		.option_count = sizeof(specs) / sizeof(specs[0]),
+		.options_bytes = sizeof(struct check_options),
+	};
+	struct monitor_config config = {.ring_bytes = 1 << 20};
+	struct check_options options = {0};
+	const struct hook_choice *choices;
+	struct monitor *monitor;
+	int first, status, outcome = options_parse(&verb, argc, argv, &options, &first);
+	char why[512] = "";
+	size_t count, missing = 0;
+
+	if (outcome)
+		return outcome == OPTIONS_HELP ? EXIT_DONE : EXIT_USAGE;
+	status = monitor_open(&monitor, &config, why, sizeof(why));
+	if (status)
+		return verb_fail(status == -EPERM || status == -EOPNOTSUPP ? EXIT_UNSUPPORTED : EXIT_FAILED, "check",
+				 "cannot watch", why[0] ? why : strerror(-status));
+	choices = monitor_hooks(monitor, &count);
+	if (options.format == REPORT_JSON)
+		print_json(choices, count);
+	else
+		print_table(choices, count);
+	for (size_t i = 0; i < count; i++)
+		missing += !choices[i].option;
+	monitor_close(monitor);
+	return missing ? EXIT_FINDINGS : EXIT_DONE;
+}

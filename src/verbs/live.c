@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * live.c: `lastack live` and `lastack record`: watch this host in the foreground.
+ */
+#include <errno.h>
+
+#include "verbs/filter_options.h"
+#include "verbs/verbs.h"
+#include "verbs/watch.h"
+
+static int watch_parse(struct option_verb *verb, int argc, char **argv, struct watch_options *options, int *first)
+{
+	int outcome;
+
+	verb->options = watch_specs;
+	verb->option_count = watch_spec_count;
+	verb->options_bytes = sizeof(*options);
+	watch_options_init(options);
+	outcome = options_parse(verb, argc, argv, options, first);
+	if (outcome)
+		return outcome;
+	if (options->ring_bytes & (options->ring_bytes - 1))
+		return options_error(verb, "--ring-size", "not a power of two, such as 16777216");
+	return pipeline_options_finish(verb, &options->pipeline, options->only_v4, options->only_v6);
+}
+
+int verb_live(int argc, char **argv)
+{
+	struct option_verb verb = {
+		.name = "live",
+		.summary = "a line for each connection that ends, as it ends",
+		.description = "Ends with Ctrl-C, a closed pipe, -d or -n, and then sums up on standard error.",
+	};
+	struct watch_options options;
+	int first, outcome = watch_parse(&verb, argc, argv, &options, &first);
+
+	if (outcome)
+		return outcome == OPTIONS_HELP ? EXIT_DONE : EXIT_USAGE;
+	return watch_run("live", &options);
+}
+
+int verb_record(int argc, char **argv)
+{
+	struct option_verb verb = {
+		.name = "record",
+		.summary = "keep the raw events in a file",
+		.description = "lastack replay makes the same reports of the file that live would have made, without "
+			       "root and on any machine.",
+		.arguments = "FILE",
+		.arguments_min = 1,
+		.arguments_max = 1,
+	};
+	struct watch_options options;
+	int first, outcome = watch_parse(&verb, argc, argv, &options, &first);
+
+	if (outcome)
+		return outcome == OPTIONS_HELP ? EXIT_DONE : EXIT_USAGE;
+	options.recording = argv[first];
+	options.pipeline.silent = true;
+	return watch_run("record", &options);
+}

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * replay.c: `lastack replay`: the pipeline again, from a recording, without root and without BPF.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "verbs/filter_options.h"
+#include "verbs/verbs.h"
+
+struct replay_options {
+	struct pipeline_options pipeline;
+	bool only_v4, only_v6;
+};
+
+static const struct option_spec specs[] = {
+	FILTER_OPTIONS(struct replay_options),
+	OUTPUT_OPTIONS(struct replay_options),
+	TRACKER_OPTIONS(struct replay_options),
+};
+
+/* Lines gather before they are written out. */
+#define WRITE_BYTES (256 * 1024)
+
+static int write_out(struct text *text)
+{
+	size_t written = 0;
+
+	while (written < text->length) {
+		ssize_t part = write(STDOUT_FILENO, text->data + written, text->length - written);
+
+		if (part < 0 && errno != EINTR)
+			return -errno;
+		written += part > 0 ? (size_t)part : 0;
+	}
+	text_clear(text);
+	return 0;
+}
+
+static void replay_record(struct pipeline *pipeline, const struct recording_record *record)
+{
+	switch (record->type) {
+	case RECORDING_EVENT: pipeline_event(pipeline, record->event); break;
+	case RECORDING_TICK: pipeline_tick(pipeline, record->time_ns); break;
+	case RECORDING_CGROUP: pipeline_cgroup(pipeline, record->cgroup, record->path); break;
+	case RECORDING_LOSS: pipeline_loss(pipeline, record->loss.kind); break;
+	case RECORDING_RESYNC_BEGIN: pipeline_resync_begin(pipeline, record->time_ns); break;
+	case RECORDING_RESYNC_END: pipeline_resync_end(pipeline, record->time_ns); break;
+	}
+}
+
+/* Returns 0 at the end of a whole recording, else -errno. */
+static int replay_all(struct recording_reader *reader, struct pipeline *pipeline, int *output_error)
+{
+	struct text *text = pipeline_text(pipeline);
+	struct recording_record record;
+	int status = 0;
+
+	while (!pipeline_is_done(pipeline) && (status = recording_next(reader, &record)) > 0) {
+		replay_record(pipeline, &record);
+		if (text->length >= WRITE_BYTES && (*output_error = write_out(text)))
+			return 0;
+	}
+	pipeline_finish(pipeline);
+	*output_error = write_out(text);
+	return pipeline_is_done(pipeline) ? 0 : status;
+}
+
+/* The recorder's settings hold where the operator gave none. */
+static void settings_take(const struct recording_facts *facts, struct pipeline_options *options)
+{
+	const char *settle_ns = recording_facts_get(facts, "settle_ns");
+	const char *max_connections = recording_facts_get(facts, "max_connections");
+
+	if (settle_ns && options->settle_ns == UINT64_MAX)
+		options->settle_ns = strtoull(settle_ns, NULL, 10);
+	if (max_connections && options->max_connections == 0)
+		options->max_connections = (uint32_t)strtoul(max_connections, NULL, 10);
+	if (options->settle_ns == UINT64_MAX)
+		options->settle_ns = 1000000000;
+	if (options->max_connections < 16 || options->max_connections > 16777216)
+		options->max_connections = 262144;
+}
+
+static int replay_file(const char *path, struct recording_reader *reader, struct pipeline_options *options)
+{
+	struct pipeline *pipeline;
+	int status, output_error = 0;
+
+	settings_take(recording_facts(reader), options);
+	pipeline = pipeline_create(options, recording_facts(reader));
+	if (!pipeline)
+		return verb_fail(EXIT_FAILED, "replay", path, "out of memory");
+	status = replay_all(reader, pipeline, &output_error);
+	fprintf(stderr, "lastack: replay: ");
+	pipeline_summary(pipeline, stderr);
+	pipeline_destroy(pipeline);
+	if (output_error && output_error != -EPIPE)
+		return verb_fail(EXIT_FAILED, "replay", "standard output", strerror(-output_error));
+	return status ? verb_fail(EXIT_FAILED, "replay", path, recording_error(reader)) : EXIT_DONE;
+}
+
+int verb_replay(int argc, char **argv)
+{
+	static const struct option_verb verb = {
+		.name = "replay",
+		.summary = "the same lines again from a recording",
+		.description = "Settings of the tracker are those of the recorder unless they are given.",
+		.arguments = "FILE",
+		.arguments_min = 1,
+		.arguments_max = 1,
+		.options = specs,
+		.option_count = sizeof(specs) / sizeof(specs[0]),
+		.options_bytes = sizeof(struct replay_options),
+	};
+	struct replay_options options = {0};
+	struct recording_reader *reader = NULL;
+	int first, status, outcome;
+
+	pipeline_options_init(&options.pipeline);
+	options.pipeline.settle_ns = UINT64_MAX;
+	options.pipeline.max_connections = 0;
+	outcome = options_parse(&verb, argc, argv, &options, &first);
+	if (outcome)
+		return outcome == OPTIONS_HELP ? EXIT_DONE : EXIT_USAGE;
+	if (pipeline_options_finish(&verb, &options.pipeline, options.only_v4, options.only_v6))
+		return EXIT_USAGE;
+	status = recording_open(argv[first], &reader);
+	if (status)
+		status = verb_fail(EXIT_FAILED, "replay", argv[first],
+				   reader && recording_error(reader)[0] ? recording_error(reader) : strerror(-status));
+	else
+		status = replay_file(argv[first], reader, &options.pipeline);
+	recording_close(reader);
+	return status;
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * verbs.h: what can be asked of lastack on the command line. One file a verb; main.c has the table.
+ */
+#ifndef LASTACK_VERBS_VERBS_H
+#define LASTACK_VERBS_VERBS_H
+
+/* Documented in the README; shared by all verbs. */
+enum exit_status {
+	EXIT_DONE = 0,
+	EXIT_FINDINGS = 1,     /* diagnose, audit, check: something was found */
+	EXIT_USAGE = 2,        /* wrong use */
+	EXIT_UNSUPPORTED = 3,  /* no permission, or the kernel cannot */
+	EXIT_FAILED = 4,       /* any other failure */
+};
+
+/* Each takes the arguments from its own name on, and returns an exit status. */
+int verb_live(int argc, char **argv);
+int verb_record(int argc, char **argv);
+int verb_replay(int argc, char **argv);
+int verb_check(int argc, char **argv);
+
+/* Prints "lastack: VERB: what: why" and returns the status. why may be NULL. */
+int verb_fail(enum exit_status status, const char *verb, const char *what, const char *why);
+
+#endif
