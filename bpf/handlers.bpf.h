@@ -37,7 +37,7 @@ static __always_inline void timers_learn(const struct sock *sk)
 	write_timer_function = (__u64)BPF_CORE_READ(timer, function);
 }
 
-static __always_inline void emit_birth(const struct sock *sk, struct tcp_sock *tp, __u8 old_state, __u8 new_state,
+static __always_inline void emit_birth(struct cpu_state *cpu, const struct sock *sk, struct tcp_sock *tp, __u8 old_state, __u8 new_state,
 				       __u16 flags)
 {
 	bool passive = old_state == TCP_SYN_RECV || old_state == TCP_LISTEN;
@@ -45,7 +45,7 @@ static __always_inline void emit_birth(const struct sock *sk, struct tcp_sock *t
 
 	if (passive)
 		flags |= EVENT_PASSIVE;
-	birth = event_reserve(EVENT_BIRTH, sizeof(*birth), socket_key(sk), flags);
+	birth = event_reserve(cpu, EVENT_BIRTH, sizeof(*birth), socket_key(sk), flags);
 	if (!birth)
 		return;
 	birth->old_state = old_state;
@@ -63,7 +63,7 @@ static __always_inline void emit_birth(const struct sock *sk, struct tcp_sock *t
 	}
 	bpf_get_current_comm(birth->comm, sizeof(birth->comm));
 	birth->pad2 = 0;
-	event_submit(birth, EVENT_BIRTH);
+	event_submit(cpu, birth, EVENT_BIRTH);
 }
 
 static __always_inline void state_fill(struct event_state *state, struct tcp_sock *tp, __u8 old_state,
@@ -79,7 +79,7 @@ static __always_inline void state_fill(struct event_state *state, struct tcp_soc
 	}
 }
 
-static __always_inline void emit_state(const struct sock *sk, struct tcp_sock *tp, __u8 old_state, __u8 new_state,
+static __always_inline void emit_state(struct cpu_state *cpu, const struct sock *sk, struct tcp_sock *tp, __u8 old_state, __u8 new_state,
 				       __u16 flags)
 {
 	struct event_state_task *task;
@@ -87,21 +87,21 @@ static __always_inline void emit_state(const struct sock *sk, struct tcp_sock *t
 
 	/* SYN_SENT->ESTABLISHED in the task's context is the backlog at work: no act of the task's. */
 	if (!(flags & EVENT_TASK_ACTS) || new_state == TCP_ESTABLISHED) {
-		state = event_reserve(EVENT_STATE, sizeof(*state), socket_key(sk), flags);
+		state = event_reserve(cpu, EVENT_STATE, sizeof(*state), socket_key(sk), flags);
 		if (!state)
 			return;
 		state_fill(state, tp, old_state, new_state);
-		event_submit(state, EVENT_STATE);
+		event_submit(cpu, state, EVENT_STATE);
 		return;
 	}
-	task = event_reserve(EVENT_STATE_TASK, sizeof(*task), socket_key(sk), flags);
+	task = event_reserve(cpu, EVENT_STATE_TASK, sizeof(*task), socket_key(sk), flags);
 	if (!task)
 		return;
 	state_fill(&task->state, tp, old_state, new_state);
 	task->uid = bpf_get_current_uid_gid();
 	task->exit_code = exit_code_of_task(flags);
 	bpf_get_current_comm(task->comm, sizeof(task->comm));
-	event_submit(task, EVENT_STATE_TASK);
+	event_submit(cpu, task, EVENT_STATE_TASK);
 }
 
 static __always_inline __u16 close_flags(const struct sock *sk, struct tcp_sock *tp)
@@ -171,13 +171,13 @@ static __always_inline void close_fill(struct event_close *close, const struct s
 	close->bytes_received = tp->bytes_received - peer_fin;
 }
 
-static __always_inline void emit_close(const struct sock *sk, struct tcp_sock *tp, __u8 old_state, __u8 new_state,
+static __always_inline void emit_close(struct cpu_state *cpu, const struct sock *sk, struct tcp_sock *tp, __u8 old_state, __u8 new_state,
 				       __u16 flags)
 {
 	struct event_close *close;
 
 	flags |= close_flags(sk, tp);
-	close = event_reserve(EVENT_CLOSE, sizeof(*close), socket_key(sk), flags);
+	close = event_reserve(cpu, EVENT_CLOSE, sizeof(*close), socket_key(sk), flags);
 	if (!close)
 		return;
 	close->old_state = old_state;
@@ -187,7 +187,7 @@ static __always_inline void emit_close(const struct sock *sk, struct tcp_sock *t
 	close->uid = bpf_get_current_uid_gid();
 	close->exit_code = exit_code_of_task(flags);
 	bpf_get_current_comm(close->comm, sizeof(close->comm));
-	event_submit(close, EVENT_CLOSE);
+	event_submit(cpu, close, EVENT_CLOSE);
 }
 
 static __always_inline enum event_kind state_kind(__u8 old_state, __u8 new_state)
@@ -199,7 +199,7 @@ static __always_inline enum event_kind state_kind(__u8 old_state, __u8 new_state
 	return EVENT_STATE;
 }
 
-static __always_inline int handle_state(const struct sock *sk, __u8 old_state, __u8 new_state)
+static __always_inline int handle_state(struct cpu_state *cpu, const struct sock *sk, __u8 old_state, __u8 new_state)
 {
 	__u16 flags, filter_port;
 	struct tcp_sock *tp;
@@ -216,23 +216,23 @@ static __always_inline int handle_state(const struct sock *sk, __u8 old_state, _
 	/* An unbound client gets its port after CLOSE->SYN_SENT: user space must hear of it at the next. */
 	filter_port = old_state == TCP_CLOSE || old_state == TCP_SYN_SENT ? 0 : local_port_of(tp);
 	if (!socket_is_wanted(sk, filter_port)) {
-		event_filtered(state_kind(old_state, new_state));
+		event_filtered(cpu, state_kind(old_state, new_state));
 		return 0;
 	}
 	timers_learn(sk);
 	flags = socket_flags(sk);
 	if (old_state == TCP_SYN_RECV && new_state != TCP_ESTABLISHED)
-		emit_birth(sk, tp, old_state, old_state, flags); /* it may never have been announced */
+		emit_birth(cpu, sk, tp, old_state, old_state, flags); /* it may never have been announced */
 	if (new_state == TCP_CLOSE)
-		emit_close(sk, tp, old_state, new_state, flags);
+		emit_close(cpu, sk, tp, old_state, new_state, flags);
 	else if (state_kind(old_state, new_state) == EVENT_BIRTH && new_state != TCP_FIN_WAIT1)
-		emit_birth(sk, tp, old_state, new_state, flags);
+		emit_birth(cpu, sk, tp, old_state, new_state, flags);
 	else
-		emit_state(sk, tp, old_state, new_state, flags);
+		emit_state(cpu, sk, tp, old_state, new_state, flags);
 	return 0;
 }
 
-static __always_inline int handle_retransmit(const struct sock *sk, int error)
+static __always_inline int handle_retransmit(struct cpu_state *cpu, const struct sock *sk, int error)
 {
 	struct event_retransmit *event;
 	struct tcp_sock *tp;
@@ -241,10 +241,10 @@ static __always_inline int handle_retransmit(const struct sock *sk, int error)
 	if (!tp || !is_tcp(sk))
 		return 0;
 	if (!socket_is_wanted(sk, local_port_of(tp))) {
-		event_filtered(EVENT_RETRANSMIT);
+		event_filtered(cpu, EVENT_RETRANSMIT);
 		return 0;
 	}
-	event = event_reserve(EVENT_RETRANSMIT, sizeof(*event), socket_key(sk), 0);
+	event = event_reserve(cpu, EVENT_RETRANSMIT, sizeof(*event), socket_key(sk), 0);
 	if (!event)
 		return 0;
 	event->state = sk->__sk_common.skc_state;
@@ -255,11 +255,11 @@ static __always_inline int handle_retransmit(const struct sock *sk, int error)
 	event->local_port = local_port_of(tp);
 	event->unacked_bytes = tp->write_seq - tp->snd_una;
 	event->rto_ticks = tp->inet_conn.icsk_rto;
-	event_submit(event, EVENT_RETRANSMIT);
+	event_submit(cpu, event, EVENT_RETRANSMIT);
 	return 0;
 }
 
-static __always_inline int handle_synack(const struct sock *sk, const struct request_sock *request)
+static __always_inline int handle_synack(struct cpu_state *cpu, const struct sock *sk, const struct request_sock *request)
 {
 	const struct sock_common *common = &request->__req_common;
 	struct inet_connection_sock *icsk;
@@ -270,10 +270,10 @@ static __always_inline int handle_synack(const struct sock *sk, const struct req
 	if (!tp)
 		return 0;
 	if (!common_is_wanted(common, common->skc_num) || (filter_cgroup_count && !cgroup_wanted(sk))) {
-		event_filtered(EVENT_RETRANSMIT_SYNACK);
+		event_filtered(cpu, EVENT_RETRANSMIT_SYNACK);
 		return 0;
 	}
-	event = event_reserve(EVENT_RETRANSMIT_SYNACK, sizeof(*event), socket_key(sk), 0);
+	event = event_reserve(cpu, EVENT_RETRANSMIT_SYNACK, sizeof(*event), socket_key(sk), 0);
 	if (!event)
 		return 0;
 	icsk = &tp->inet_conn;
@@ -285,7 +285,7 @@ static __always_inline int handle_synack(const struct sock *sk, const struct req
 		event->max_retries = sk->__sk_common.skc_net.net->ipv4.sysctl_tcp_synack_retries;
 	event->pad = 0;
 	event->timeout_ticks = request->timeout;
-	event_submit(event, EVENT_RETRANSMIT_SYNACK);
+	event_submit(cpu, event, EVENT_RETRANSMIT_SYNACK);
 	return 0;
 }
 
@@ -340,16 +340,16 @@ static __always_inline void reset_sent_fill(struct event_reset_sent *event, cons
 }
 
 /* sk: the connection, its minisock, the listener that was in the way, or NULL. skb NULL: not an answer. */
-static __always_inline int handle_reset_sent(const struct sock *sk, const struct sk_buff *skb, __u8 reason)
+static __always_inline int handle_reset_sent(struct cpu_state *cpu, const struct sock *sk, const struct sk_buff *skb, __u8 reason)
 {
 	bool stray = !sk || sk->__sk_common.skc_state == TCP_LISTEN;
 	struct event_reset_sent *event;
 
 	if ((stray && !want_stray_resets) || (sk && !common_is_wanted(&sk->__sk_common, sk->__sk_common.skc_num))) {
-		event_filtered(EVENT_RESET_SENT);
+		event_filtered(cpu, EVENT_RESET_SENT);
 		return 0;
 	}
-	event = event_reserve(EVENT_RESET_SENT, sizeof(*event), sk ? socket_key(sk) : 0, skb ? EVENT_PASSIVE : 0);
+	event = event_reserve(cpu, EVENT_RESET_SENT, sizeof(*event), sk ? socket_key(sk) : 0, skb ? EVENT_PASSIVE : 0);
 	if (!event)
 		return 0;
 	event->state = event->probes_out = event->family = 0;
@@ -360,7 +360,7 @@ static __always_inline int handle_reset_sent(const struct sock *sk, const struct
 		reset_sent_fill(event, sk);
 	if (stray && skb)
 		event->family = tuple_of_segment(&event->tuple, skb);
-	event_submit(event, EVENT_RESET_SENT);
+	event_submit(cpu, event, EVENT_RESET_SENT);
 	return 0;
 }
 
@@ -378,7 +378,7 @@ static __always_inline __u16 reset_received_flags(const struct sock *sk, struct 
 	return flags;
 }
 
-static __always_inline int handle_reset_received(const struct sock *sk)
+static __always_inline int handle_reset_received(struct cpu_state *cpu, const struct sock *sk)
 {
 	struct event_reset_received *event;
 	struct tcp_sock *tp;
@@ -387,10 +387,10 @@ static __always_inline int handle_reset_received(const struct sock *sk)
 	if (!tp)
 		return 0;
 	if (!socket_is_wanted(sk, local_port_of(tp))) {
-		event_filtered(EVENT_RESET_RECEIVED);
+		event_filtered(cpu, EVENT_RESET_RECEIVED);
 		return 0;
 	}
-	event = event_reserve(EVENT_RESET_RECEIVED, sizeof(*event), socket_key(sk), reset_received_flags(sk, tp));
+	event = event_reserve(cpu, EVENT_RESET_RECEIVED, sizeof(*event), socket_key(sk), reset_received_flags(sk, tp));
 	if (!event)
 		return 0;
 	event->state = sk->__sk_common.skc_state;
@@ -400,12 +400,12 @@ static __always_inline int handle_reset_received(const struct sock *sk)
 	event->unacked_bytes = tp->write_seq - tp->snd_una;
 	event->silent_ticks = ticks_since(tp->rcv_tstamp);
 	event->challenge_ticks = ticks_since(tp->last_oow_ack_time);
-	event_submit(event, EVENT_RESET_RECEIVED);
+	event_submit(cpu, event, EVENT_RESET_RECEIVED);
 	return 0;
 }
 
 /* Only errors that leave the connection standing: what kills it is in the record of its close. */
-static __always_inline int handle_error(const struct sock *sk)
+static __always_inline int handle_error(struct cpu_state *cpu, const struct sock *sk)
 {
 	struct event_error *event;
 	struct tcp_sock *tp;
@@ -416,23 +416,23 @@ static __always_inline int handle_error(const struct sock *sk)
 	if (!tp)
 		return 0;
 	if (!socket_is_wanted(sk, local_port_of(tp))) {
-		event_filtered(EVENT_ERROR);
+		event_filtered(cpu, EVENT_ERROR);
 		return 0;
 	}
-	event = event_reserve(EVENT_ERROR, sizeof(*event), socket_key(sk), 0);
+	event = event_reserve(cpu, EVENT_ERROR, sizeof(*event), socket_key(sk), 0);
 	if (!event)
 		return 0;
 	event->state = sk->__sk_common.skc_state;
 	event->error = sk->sk_err;
 	event->soft_error = sk->sk_err_soft;
 	__builtin_memset(event->pad, 0, sizeof(event->pad));
-	event_submit(event, EVENT_ERROR);
+	event_submit(cpu, event, EVENT_ERROR);
 	return 0;
 }
 
-static __always_inline void emit_probe(__u64 key, struct tcp_sock *tp, enum probe_kind kind, __u32 silent_ticks)
+static __always_inline void emit_probe(struct cpu_state *cpu, __u64 key, struct tcp_sock *tp, enum probe_kind kind, __u32 silent_ticks)
 {
-	struct event_probe *event = event_reserve(EVENT_PROBE, sizeof(*event), key, 0);
+	struct event_probe *event = event_reserve(cpu, EVENT_PROBE, sizeof(*event), key, 0);
 
 	if (!event)
 		return;
@@ -441,7 +441,7 @@ static __always_inline void emit_probe(__u64 key, struct tcp_sock *tp, enum prob
 	event->probes_out = BPF_CORE_READ(tp, inet_conn.icsk_probes_out);
 	event->pad = 0;
 	event->silent_ticks = silent_ticks;
-	event_submit(event, EVENT_PROBE);
+	event_submit(cpu, event, EVENT_PROBE);
 }
 
 /* The filter for sockets at an address that the verifier knows nothing of. */
@@ -471,16 +471,16 @@ static __always_inline bool address_is_wanted(__u64 address)
  * tcp_write_wakeup() sends a probe and nothing else: a keepalive probe when everything written has
  * been sent, else a window probe. (Its second argument says so too, but by a number without a name.)
  */
-static __always_inline int handle_write_wakeup(__u64 address)
+static __always_inline int handle_write_wakeup(struct cpu_state *cpu, __u64 address)
 {
 	struct tcp_sock *tp = (struct tcp_sock *)address;
 	bool idle = BPF_CORE_READ(tp, write_seq) == BPF_CORE_READ(tp, snd_nxt);
 
 	if (!address_is_wanted(address)) {
-		event_filtered(EVENT_PROBE);
+		event_filtered(cpu, EVENT_PROBE);
 		return 0;
 	}
-	emit_probe(socket_key_of_address(address), tp, idle ? PROBE_KEEPALIVE : PROBE_WINDOW,
+	emit_probe(cpu, socket_key_of_address(address), tp, idle ? PROBE_KEEPALIVE : PROBE_WINDOW,
 		   ticks_since(BPF_CORE_READ(tp, rcv_tstamp)));
 	return 0;
 }
@@ -517,7 +517,7 @@ static __always_inline bool keepalive_expiry_probes(struct tcp_sock *tp, __u32 *
 	return user_timeout || BPF_CORE_READ(tp, inet_conn.icsk_probes_out) < probes;
 }
 
-static __always_inline int handle_keepalive_timer(struct timer_list *timer)
+static __always_inline int handle_keepalive_timer(struct cpu_state *cpu, struct timer_list *timer)
 {
 	__u64 address = (__u64)timer - keepalive_timer_offset();
 	struct tcp_sock *tp = (struct tcp_sock *)address;
@@ -526,14 +526,14 @@ static __always_inline int handle_keepalive_timer(struct timer_list *timer)
 	if (!keepalive_expiry_probes(tp, &silent_ticks))
 		return 0;
 	if (!address_is_wanted(address)) {
-		event_filtered(EVENT_PROBE);
+		event_filtered(cpu, EVENT_PROBE);
 		return 0;
 	}
-	emit_probe(socket_key_of_address(address), tp, PROBE_KEEPALIVE, silent_ticks);
+	emit_probe(cpu, socket_key_of_address(address), tp, PROBE_KEEPALIVE, silent_ticks);
 	return 0;
 }
 
-static __always_inline int handle_write_timer(struct timer_list *timer)
+static __always_inline int handle_write_timer(struct cpu_state *cpu, struct timer_list *timer)
 {
 	__u64 address = (__u64)timer - write_timer_offset();
 	struct tcp_sock *tp = (struct tcp_sock *)address;
@@ -542,15 +542,15 @@ static __always_inline int handle_write_timer(struct timer_list *timer)
 	if (BPF_CORE_READ(tp, inet_conn.icsk_pending) != ICSK_TIME_PROBE0 || BPF_CORE_READ(sk, sk_lock.owned))
 		return 0;
 	if (!address_is_wanted(address)) {
-		event_filtered(EVENT_PROBE);
+		event_filtered(cpu, EVENT_PROBE);
 		return 0;
 	}
-	emit_probe(socket_key_of_address(address), tp, PROBE_WINDOW, ticks_since(BPF_CORE_READ(tp, rcv_tstamp)));
+	emit_probe(cpu, socket_key_of_address(address), tp, PROBE_WINDOW, ticks_since(BPF_CORE_READ(tp, rcv_tstamp)));
 	return 0;
 }
 
 /* A minisock that nobody's socket preceded (no cookie) belongs to no connection that is known here. */
-static __always_inline int handle_time_wait(__u64 address, enum time_wait_change change)
+static __always_inline int handle_time_wait(struct cpu_state *cpu, __u64 address, enum time_wait_change change)
 {
 	struct inet_timewait_sock *tw = (struct inet_timewait_sock *)address;
 	__u64 key = socket_key_of_address(address);
@@ -559,36 +559,48 @@ static __always_inline int handle_time_wait(__u64 address, enum time_wait_change
 	if (!key)
 		return 0;
 	if (!address_is_wanted(address)) {
-		event_filtered(EVENT_TIME_WAIT);
+		event_filtered(cpu, EVENT_TIME_WAIT);
 		return 0;
 	}
-	event = event_reserve(EVENT_TIME_WAIT, sizeof(*event), key, 0);
+	event = event_reserve(cpu, EVENT_TIME_WAIT, sizeof(*event), key, 0);
 	if (!event)
 		return 0;
 	event->change = change;
 	event->substate = BPF_CORE_READ(tw, tw_substate);
 	event->pad[0] = event->pad[1] = 0;
 	event->timeout_ticks = 0;
-	event_submit(event, EVENT_TIME_WAIT);
+	event_submit(cpu, event, EVENT_TIME_WAIT);
 	return 0;
 }
 
+static __always_inline __u64 time_wait_of_timer(struct timer_list *timer)
+{
+	return (__u64)timer - bpf_core_field_offset(struct inet_timewait_sock, tw_timer);
+}
+
 /* Few timers expire and most of those are not ours: three comparisons decide. */
-static __always_inline int handle_timer_expiry(struct timer_list *timer)
+static __always_inline bool timer_is_ours(struct timer_list *timer)
+{
+	__u64 function = (__u64)timer->function;
+
+	return function == time_wait_timer_function || function == keepalive_timer_function ||
+	       function == write_timer_function;
+}
+
+static __always_inline int handle_timer_expiry(struct cpu_state *cpu, struct timer_list *timer)
 {
 	__u64 function = (__u64)timer->function;
 
 	if (function == time_wait_timer_function)
-		return handle_time_wait((__u64)timer - bpf_core_field_offset(struct inet_timewait_sock, tw_timer),
-					TIME_WAIT_EXPIRED);
+		return handle_time_wait(cpu, time_wait_of_timer(timer), TIME_WAIT_EXPIRED);
 	if (function == keepalive_timer_function)
-		return handle_keepalive_timer(timer);
+		return handle_keepalive_timer(cpu, timer);
 	if (function == write_timer_function)
-		return handle_write_timer(timer);
+		return handle_write_timer(cpu, timer);
 	return 0;
 }
 
-static __always_inline int handle_accept(const struct sock *sk)
+static __always_inline int handle_accept(struct cpu_state *cpu, const struct sock *sk)
 {
 	struct event_accept *event;
 	struct tcp_sock *tp;
@@ -599,27 +611,27 @@ static __always_inline int handle_accept(const struct sock *sk)
 	if (!tp)
 		return 0;
 	if (!socket_is_wanted(sk, local_port_of(tp))) {
-		event_filtered(EVENT_ACCEPT);
+		event_filtered(cpu, EVENT_ACCEPT);
 		return 0;
 	}
-	event = event_reserve(EVENT_ACCEPT, sizeof(*event), socket_key(sk), EVENT_TASK_ACTS);
+	event = event_reserve(cpu, EVENT_ACCEPT, sizeof(*event), socket_key(sk), EVENT_TASK_ACTS);
 	if (!event)
 		return 0;
 	event->uid = bpf_get_current_uid_gid();
 	event->pad = 0;
 	bpf_get_current_comm(event->comm, sizeof(event->comm));
-	event_submit(event, EVENT_ACCEPT);
+	event_submit(cpu, event, EVENT_ACCEPT);
 	return 0;
 }
 
-static __always_inline int handle_oom_kill(__u32 pid)
+static __always_inline int handle_oom_kill(struct cpu_state *cpu, __u32 pid)
 {
-	struct event_header *event = event_reserve(EVENT_OOM_KILL, sizeof(*event), 0, 0);
+	struct event_header *event = event_reserve(cpu, EVENT_OOM_KILL, sizeof(*event), 0, 0);
 
 	if (!event)
 		return 0;
 	event->pid = pid;
-	event_submit(event, EVENT_OOM_KILL);
+	event_submit(cpu, event, EVENT_OOM_KILL);
 	return 0;
 }
 

@@ -11,7 +11,6 @@
 #include <bpf/bpf_tracing.h>
 
 #include "event.h"
-#include "filter.h"
 
 #include "compat.bpf.h"
 #include "emit.bpf.h"
@@ -21,122 +20,175 @@
 
 char LICENSE[] SEC("license") = "GPL";
 
+/* A handler with what its CPU has. What the kernel skips of such a program is counted as lost. */
+#define RUN(call) ({ \
+	struct cpu_state *cpu = cpu_state_get(); \
+	if (cpu) \
+		call; \
+	0; \
+})
+
+/*
+ * The first and the second copy of a program; see emit.bpf.h. object and detail tell the event apart: a
+ * socket changes one state at a time, a reset answers one segment, or none.
+ */
+#define RUN_FIRST(pair, object, detail, call) ({ \
+	struct cpu_state *cpu = cpu_state_get(); \
+	if (cpu) { \
+		pair_note(&cpu->pairs[pair], (__u64)(object), detail); \
+		call; \
+	} \
+	0; \
+})
+
+#define RUN_SECOND(pair, object, detail, call) ({ \
+	struct cpu_state *cpu = cpu_state_get(); \
+	if (cpu && !pair_fetch(&cpu->pairs[pair], (__u64)(object), detail)) \
+		call; \
+	0; \
+})
+
+
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(state_change, const struct sock *sk, int old_state, int new_state)
 {
-	return handle_state(sk, old_state, new_state);
+	return RUN_FIRST(PAIR_STATE, sk, old_state << 8 | new_state, handle_state(cpu, sk, old_state, new_state));
+}
+
+SEC("tp_btf/inet_sock_set_state")
+int BPF_PROG(state_change_second, const struct sock *sk, int old_state, int new_state)
+{
+	return RUN_SECOND(PAIR_STATE, sk, old_state << 8 | new_state, handle_state(cpu, sk, old_state, new_state));
 }
 
 /* (sk, skb, err) since 6.18: also fired for transmissions that failed. */
 SEC("tp_btf/tcp_retransmit_skb")
 int BPF_PROG(retransmit_3, const struct sock *sk, const struct sk_buff *skb, int error)
 {
-	return handle_retransmit(sk, error);
+	return RUN(handle_retransmit(cpu, sk, error));
 }
 
 SEC("tp_btf/tcp_retransmit_skb")
 int BPF_PROG(retransmit_2, const struct sock *sk, const struct sk_buff *skb)
 {
-	return handle_retransmit(sk, 0);
+	return RUN(handle_retransmit(cpu, sk, 0));
 }
 
 SEC("tp_btf/tcp_retransmit_synack")
 int BPF_PROG(retransmit_synack, const struct sock *sk, const struct request_sock *request)
 {
-	return handle_synack(sk, request);
+	return RUN(handle_synack(cpu, sk, request));
 }
 
 /* (sk, skb, reason) since 6.10. */
 SEC("tp_btf/tcp_send_reset")
 int BPF_PROG(reset_sent_3, const struct sock *sk, const struct sk_buff *skb, unsigned int reason)
 {
-	return handle_reset_sent(sk, skb, reset_reason_of(reason));
+	return RUN_FIRST(PAIR_RESET_SENT, sk, (__u64)skb, handle_reset_sent(cpu, sk, skb, reset_reason_of(reason)));
+}
+
+SEC("tp_btf/tcp_send_reset")
+int BPF_PROG(reset_sent_3_second, const struct sock *sk, const struct sk_buff *skb, unsigned int reason)
+{
+	return RUN_SECOND(PAIR_RESET_SENT, sk, (__u64)skb, handle_reset_sent(cpu, sk, skb, reset_reason_of(reason)));
 }
 
 SEC("tp_btf/tcp_send_reset")
 int BPF_PROG(reset_sent_2, const struct sock *sk, const struct sk_buff *skb)
 {
-	return handle_reset_sent(sk, skb, RESET_REASON_UNKNOWN);
+	return RUN_FIRST(PAIR_RESET_SENT, sk, (__u64)skb, handle_reset_sent(cpu, sk, skb, RESET_REASON_UNKNOWN));
+}
+
+SEC("tp_btf/tcp_send_reset")
+int BPF_PROG(reset_sent_2_second, const struct sock *sk, const struct sk_buff *skb)
+{
+	return RUN_SECOND(PAIR_RESET_SENT, sk, (__u64)skb, handle_reset_sent(cpu, sk, skb, RESET_REASON_UNKNOWN));
 }
 
 SEC("tp_btf/tcp_receive_reset")
 int BPF_PROG(reset_received, const struct sock *sk)
 {
-	return handle_reset_received(sk);
+	return RUN_FIRST(PAIR_RESET_RECEIVED, sk, 0, handle_reset_received(cpu, sk));
+}
+
+SEC("tp_btf/tcp_receive_reset")
+int BPF_PROG(reset_received_second, const struct sock *sk)
+{
+	return RUN_SECOND(PAIR_RESET_RECEIVED, sk, 0, handle_reset_received(cpu, sk));
 }
 
 SEC("tp_btf/inet_sk_error_report")
 int BPF_PROG(error_report, const struct sock *sk)
 {
-	return handle_error(sk);
+	return RUN(handle_error(cpu, sk));
 }
 
 SEC("fentry/tcp_write_wakeup")
 int BPF_PROG(probe_fentry, struct sock *sk)
 {
-	return handle_write_wakeup((__u64)sk);
+	return RUN(handle_write_wakeup(cpu, (__u64)sk));
 }
 
 SEC("kprobe/tcp_write_wakeup")
 int BPF_KPROBE(probe_kprobe, struct sock *sk)
 {
-	return handle_write_wakeup((__u64)sk);
+	return RUN(handle_write_wakeup(cpu, (__u64)sk));
 }
 
 SEC("tp_btf/timer_expire_entry")
 int BPF_PROG(timer_expiry, struct timer_list *timer)
 {
-	return handle_timer_expiry(timer);
+	return timer_is_ours(timer) ? RUN(handle_timer_expiry(cpu, timer)) : 0;
 }
 
 SEC("fentry/tw_timer_handler")
 int BPF_PROG(time_wait_expired_fentry, struct timer_list *timer)
 {
-	return handle_time_wait((__u64)timer - bpf_core_field_offset(struct inet_timewait_sock, tw_timer), TIME_WAIT_EXPIRED);
+	return RUN(handle_time_wait(cpu, time_wait_of_timer(timer), TIME_WAIT_EXPIRED));
 }
 
 SEC("fentry/inet_twsk_deschedule_put")
 int BPF_PROG(time_wait_killed_fentry, struct inet_timewait_sock *tw)
 {
-	return handle_time_wait((__u64)tw, TIME_WAIT_KILLED);
+	return RUN(handle_time_wait(cpu, (__u64)tw, TIME_WAIT_KILLED));
 }
 
 SEC("kprobe/tw_timer_handler")
 int BPF_KPROBE(time_wait_expired_kprobe, struct timer_list *timer)
 {
-	return handle_time_wait((__u64)timer - bpf_core_field_offset(struct inet_timewait_sock, tw_timer), TIME_WAIT_EXPIRED);
+	return RUN(handle_time_wait(cpu, time_wait_of_timer(timer), TIME_WAIT_EXPIRED));
 }
 
 SEC("kprobe/inet_twsk_deschedule_put")
 int BPF_KPROBE(time_wait_killed_kprobe, struct inet_timewait_sock *tw)
 {
-	return handle_time_wait((__u64)tw, TIME_WAIT_KILLED);
+	return RUN(handle_time_wait(cpu, (__u64)tw, TIME_WAIT_KILLED));
 }
 
 /* (sk, flags, err, kern) before 6.10, (sk, arg) since: the result stands behind them. */
 SEC("fexit/inet_csk_accept")
 int BPF_PROG(accept_fexit_2, struct sock *listener, void *arg, struct sock *sk)
 {
-	return handle_accept(sk);
+	return RUN(handle_accept(cpu, sk));
 }
 
 SEC("fexit/inet_csk_accept")
 int BPF_PROG(accept_fexit_4, struct sock *listener, int flags, int *error, bool kern, struct sock *sk)
 {
-	return handle_accept(sk);
+	return RUN(handle_accept(cpu, sk));
 }
 
 /* (task, uid) since 6.11, (pid) before. */
 SEC("tp_btf/mark_victim")
 int BPF_PROG(oom_kill_2, struct task_struct *task)
 {
-	return handle_oom_kill(task->tgid);
+	return RUN(handle_oom_kill(cpu, task->tgid));
 }
 
 SEC("tp_btf/mark_victim")
 int BPF_PROG(oom_kill_1, int pid)
 {
-	return handle_oom_kill(pid);
+	return RUN(handle_oom_kill(cpu, pid));
 }
 
 SEC("iter/task_file")

@@ -303,6 +303,8 @@ _Static_assert(sizeof(struct event_accept) == 48, "event_accept");
 _Static_assert(sizeof(struct event_existing) == 120, "event_existing");
 _Static_assert(RESET_REASONS < 256, "a reason fits its byte");
 
+/* ---- what the two sides share besides records ---------------------------------------------------- */
+
 /* What happened to the events of one kind on one CPU: generated = delivered + lost + filtered. */
 struct event_count {
 	__u64 generated;
@@ -312,6 +314,48 @@ struct event_count {
 
 struct event_counts {
 	struct event_count kind[EVENT_KINDS];
+};
+
+/*
+ * Programs that stand twice, so that none of their events goes missing when one interrupts another on
+ * the same CPU; how and why is in bpf/emit.bpf.h.
+ */
+#define PAIR_NOTES 8
+
+enum program_pair {
+	PAIR_STATE,
+	PAIR_RESET_SENT,
+	PAIR_RESET_RECEIVED,
+	PROGRAM_PAIRS,
+};
+
+/* What tells an event from all others that may be under way on this CPU. */
+struct pair_note {
+	__u64 object;
+	__u64 detail;
+};
+
+struct pair_state {
+	__u32 count;
+	__u32 pad;
+	__u64 rescued; /* events that only the second copy got */
+	struct pair_note notes[PAIR_NOTES];
+};
+
+/* What each CPU has for itself. */
+struct cpu_state {
+	struct event_counts counts;
+	struct pair_state pairs[PROGRAM_PAIRS];
+};
+
+/* The operator's filter, as far as it runs in the kernel. */
+#define FILTER_NETNS_MAX 16
+#define FILTER_CGROUPS_MAX 8
+#define FILTER_PORTS_MAX 16
+
+struct port_range {
+	__u16 first; /* both ends included */
+	__u16 last;
 };
 
 #endif

@@ -13,9 +13,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include <linux/types.h>
-
-#include "filter.h"
+#include "event.h"
 #include "report/names.h"
 
 /* Ports given as "80,443,8000-8010". Empty: every port. */

@@ -85,7 +85,7 @@ static bool time_wait_valid(const struct event_time_wait *time_wait)
 static bool existing_valid(const struct event_existing *existing)
 {
 	return state_valid(existing->state) && (!existing->substate || state_valid(existing->substate)) &&
-	       family_valid(existing->family) && existing->source <= EXISTING_TCP && comm_valid(existing->comm);
+	       family_valid(existing->family) && existing->source <= EXISTING_NETNS && comm_valid(existing->comm);
 }
 
 static bool body_valid(const struct event_header *event)

@@ -50,7 +50,8 @@ static void fill_times(const struct connection *connection, const struct ending 
 		report->states[i] = (struct report_state){entry & 15, entry >> 4};
 	}
 	report->state_count = connection->path_count;
-	if (report->state_count && ending->minisock && ending->minisock_fin)
+	if (report->state_count && ending->minisock && ending->minisock_fin &&
+	    report->states[report->state_count - 1].state == TCP_CLOSE)
 		report->states[report->state_count - 1].state = TCP_TIME_WAIT;
 	report->start_ns = connection->flags & CONNECTION_BIRTH_UNSEEN || !report->state_count ? ABSENT_U64
 										: report->states[0].at_ns;

@@ -133,7 +133,7 @@ static void fin_order_note(struct connection *connection, uint8_t from, uint8_t 
 		return;
 	if (to == TCP_FIN_WAIT1 || from == TCP_FIN_WAIT1 || from == TCP_FIN_WAIT2)
 		connection->flags |= CONNECTION_FIN_LOCAL_FIRST;
-	else if (to == TCP_CLOSE_WAIT || from == TCP_CLOSE_WAIT)
+	else if (to == TCP_CLOSE_WAIT || from == TCP_CLOSE_WAIT || from == TCP_LAST_ACK)
 		connection->flags |= CONNECTION_FIN_PEER_FIRST;
 }
 
@@ -154,76 +154,6 @@ void lifecycle_transition(struct tracker *tracker, struct connection *connection
 	connection->last_ns = time_ns;
 }
 
-/* ---- listeners --------------------------------------------------------------------------------- */
-
-static slot_t *listener_bucket(struct tracker *tracker, uint16_t port)
-{
-	return &tracker->listeners[port % LISTENER_BUCKETS];
-}
-
-/* Makes a listener of what lifecycle_begin() gave. */
-void listener_add(struct tracker *tracker, struct connection *connection)
-{
-	slot_t *bucket = listener_bucket(tracker, connection->tuple.local_port);
-
-	tracker->stats.births--;
-	lifecycle_leave_live(tracker, connection);
-	connection->state = TCP_LISTEN;
-	connection->tuple_next = *bucket;
-	*bucket = connection_slot(tracker->table, connection);
-}
-
-static void listener_remove(struct tracker *tracker, struct connection *connection)
-{
-	slot_t *link = listener_bucket(tracker, connection->tuple.local_port);
-
-	while (*link && connection_at(tracker->table, *link) != connection)
-		link = &connection_at(tracker->table, *link)->tuple_next;
-	if (*link)
-		*link = connection->tuple_next;
-	connection_release(tracker->table, connection);
-}
-
-/* The listener that a connection with this local end came through: an exact address before a wildcard. */
-struct connection *listener_find(struct tracker *tracker, const struct event_tuple *tuple)
-{
-	static const uint8_t any[EVENT_ADDRESS_BYTES];
-	struct connection *listener, *wildcard = NULL;
-	slot_t slot = *listener_bucket(tracker, tuple->local_port);
-
-	for (; slot; slot = listener->tuple_next) {
-		listener = connection_at(tracker->table, slot);
-		if (listener->tuple.local_port != tuple->local_port || listener->tuple.netns != tuple->netns)
-			continue;
-		if (!memcmp(listener->tuple.local, tuple->local, sizeof(any)))
-			return listener;
-		if (!memcmp(listener->tuple.local, any, sizeof(any)))
-			wildcard = listener;
-	}
-	return wildcard;
-}
-
-static void listener_begin(struct tracker *tracker, const struct event_birth *event)
-{
-	struct connection *listener = connection_find(tracker->table, event->header.cookie);
-
-	if (listener && listener->state != TCP_LISTEN) {
-		end_now(tracker, listener); /* the socket was a connection before */
-		listener = NULL;
-	}
-	if (!listener) {
-		listener = lifecycle_begin(tracker, event->header.cookie);
-		if (!listener)
-			return;
-		listener->tuple = event->tuple;
-		listener->family = event->family;
-		listener_add(tracker, listener);
-	}
-	listener->cgroup = event->cgroup;
-	if (event->header.flags & EVENT_TASK_ACTS)
-		lifecycle_own(tracker, listener, SOURCE_CONNECT, event->header.pid, event->uid, event->comm);
-}
-
 /* ---- births ------------------------------------------------------------------------------------ */
 
 static void birth_fill(struct connection *connection, const struct event_birth *event)
@@ -239,9 +169,7 @@ static void birth_active(struct tracker *tracker, const struct event_birth *even
 {
 	struct connection *connection = connection_find(tracker->table, event->header.cookie);
 
-	if (connection && connection->state == TCP_LISTEN)
-		listener_remove(tracker, connection);
-	else if (connection)
+	if (connection)
 		end_now(tracker, connection);
 	connection = lifecycle_begin(tracker, event->header.cookie);
 	if (!connection)
@@ -282,10 +210,12 @@ static void birth_fast_open(struct tracker *tracker, const struct event_birth *e
 {
 	struct connection *parent = connection_find(tracker->table, event->header.cookie);
 	bool borrowed = parent && parent->state == TCP_LISTEN;
-	struct connection *connection;
+	uint64_t cookie = borrowed ? event->socket : event->header.cookie;
+	struct connection *connection = connection_find(tracker->table, cookie);
 
-	connection = birth_passive_begin(tracker, event, borrowed ? event->socket : event->header.cookie,
-					 event->header.time_ns);
+	if (connection)
+		end_now(tracker, connection);
+	connection = birth_passive_begin(tracker, event, cookie, event->header.time_ns);
 	if (connection && borrowed)
 		connection->flags |= CONNECTION_PROVISIONAL;
 }
@@ -297,39 +227,53 @@ static void birth_isn(struct connection *connection, uint32_t local_isn, uint32_
 	connection->flags |= CONNECTION_HAS_ISN;
 }
 
-/* SYN_RECV->anything: for most connections of a server the first that is heard of them. */
-static void birth_passive(struct tracker *tracker, const struct event_birth *event)
+/*
+ * What stands under the cookie of a child that is announced now, if it is this same life: the child of TCP
+ * Fast Open, or the client of a simultaneous open.
+ */
+static struct connection *birth_passive_known(struct tracker *tracker, const struct event_birth *event)
 {
-	uint64_t now_ns = event->header.time_ns, handshake_ns = (uint64_t)event->handshake_us * 1000;
 	struct connection *connection = connection_find(tracker->table, event->header.cookie);
 
-	if (!connection) {
-		connection = connection_find(tracker->table, event->socket);
-		if (connection && connection->flags & CONNECTION_PROVISIONAL) {
-			connection_rekey(tracker->table, connection, event->header.cookie);
-			connection->flags &= ~CONNECTION_PROVISIONAL;
-		}
-	}
 	/* An iterator sees the child between its entry in the hash table and its first event. */
 	if (connection && connection->flags & CONNECTION_BIRTH_UNSEEN && connection->state == TCP_SYN_RECV) {
 		tracker->stats.births--;
 		tracker->stats.existing--;
 		lifecycle_leave_live(tracker, connection);
 		connection_release(tracker->table, connection);
-		connection = NULL;
-	} else if (connection && connection->state != TCP_SYN_RECV && connection->state != TCP_SYN_SENT) {
+	} else if (connection && (connection->state == TCP_SYN_RECV || connection->state == TCP_SYN_SENT)) {
+		return connection;
+	} else if (connection) {
 		end_now(tracker, connection);
-		connection = NULL;
 	}
+	connection = connection_find(tracker->table, event->socket);
+	if (!connection || !(connection->flags & CONNECTION_PROVISIONAL))
+		return NULL;
+	connection_rekey(tracker->table, connection, event->header.cookie);
+	connection->flags &= ~CONNECTION_PROVISIONAL;
+	/* Under the borrowed cookie a repeated SYN-ACK could not be told to be this child's. */
+	end_address_pair_taken(tracker, &event->tuple, event->header.time_ns);
+	return connection;
+}
+
+/* SYN_RECV->anything: for most connections of a server the first that is heard of them. */
+static void birth_passive(struct tracker *tracker, const struct event_birth *event)
+{
+	uint64_t now_ns = event->header.time_ns, handshake_ns = (uint64_t)event->handshake_us * 1000;
+	struct connection *connection = birth_passive_known(tracker, event);
+	uint32_t own_syn = 0;
+
 	if (!connection)
 		connection = birth_passive_begin(tracker, event, event->header.cookie, now_ns - handshake_ns);
 	if (!connection || event->new_state == TCP_SYN_RECV)
 		return;
-	if (connection->role == ROLE_CLIENT)
+	if (connection->role == ROLE_CLIENT) {
 		connection->role = ROLE_BOTH;
+		own_syn = 1; /* the event reckons for a listener's child, whose SYN is not among what was acknowledged */
+	}
 	if (event->new_state == TCP_ESTABLISHED) {
 		connection->handshake_us = event->handshake_us;
-		birth_isn(connection, event->local_isn, event->remote_isn);
+		birth_isn(connection, event->local_isn + own_syn, event->remote_isn);
 	}
 	lifecycle_transition(tracker, connection, TCP_SYN_RECV, event->new_state, now_ns);
 }
@@ -357,13 +301,28 @@ static struct connection *known(struct tracker *tracker, const struct event_head
 	return connection;
 }
 
-static void event_state(struct tracker *tracker, const struct event_state *event)
+/*
+ * The live connection of an event that can only be a live one's. Where the socket's last life is over and
+ * its new birth was lost, what follows belongs to nobody who is known.
+ */
+static struct connection *known_live(struct tracker *tracker, const struct event_header *header)
 {
-	struct connection *connection = known(tracker, &event->header);
+	struct connection *connection = connection_find(tracker->table, header->cookie);
+
+	if (connection && connection->queue == QUEUE_LIVE)
+		return connection;
+	tracker->stats.stray_events++;
+	return NULL;
+}
+
+/* Returns the connection, or NULL where there is none. */
+static struct connection *event_state(struct tracker *tracker, const struct event_state *event)
+{
+	struct connection *connection = known_live(tracker, &event->header);
 	bool port_was_unknown;
 
 	if (!connection)
-		return;
+		return NULL;
 	port_was_unknown = !connection->tuple.local_port && event->local_port;
 	if (event->local_port)
 		connection->tuple.local_port = event->local_port;
@@ -371,21 +330,22 @@ static void event_state(struct tracker *tracker, const struct event_state *event
 		end_address_pair_taken(tracker, &connection->tuple, event->header.time_ns);
 	if (event->new_state == TCP_ESTABLISHED) {
 		birth_isn(connection, event->local_isn, event->remote_isn);
-		connection->handshake_us = (event->header.time_ns - (connection->path[0] >> 4)) / 1000;
+		if (!(connection->flags & CONNECTION_BIRTH_UNSEEN))
+			connection->handshake_us = (event->header.time_ns - (connection->path[0] >> 4)) / 1000;
 	}
 	lifecycle_transition(tracker, connection, event->old_state, event->new_state, event->header.time_ns);
+	return connection;
 }
 
 /* A transition by the task that holds the lock: a close, a shutdown, or a packet from the backlog. */
 static void event_state_task(struct tracker *tracker, const struct event_state_task *event)
 {
 	const struct event_header *header = &event->state.header;
-	struct connection *connection = connection_find(tracker->table, header->cookie);
+	struct connection *connection = event_state(tracker, &event->state);
 	uint8_t from = event->state.old_state, to = event->state.new_state;
 	struct local_act act = {header->flags, event->exit_code, header->pid};
 	struct ending *ending;
 
-	event_state(tracker, &event->state);
 	if (!connection)
 		return;
 	ending = lifecycle_ending(tracker, connection, header->time_ns);
@@ -402,7 +362,7 @@ static void event_state_task(struct tracker *tracker, const struct event_state_t
 
 static void event_retransmit(struct tracker *tracker, const struct event_retransmit *event)
 {
-	struct connection *connection = known(tracker, &event->header);
+	struct connection *connection = known_live(tracker, &event->header);
 
 	if (!connection)
 		return;
@@ -434,8 +394,10 @@ static void event_close(struct tracker *tracker, const struct event_close *event
 		return;
 	if (connection->state == TCP_LISTEN)
 		listener_remove(tracker, connection);
-	else
+	else if (connection->queue == QUEUE_LIVE)
 		end_close(tracker, connection, event);
+	else if (event->old_state != TCP_CLOSE) /* CLOSE->CLOSE: nothing new */
+		tracker->stats.stray_events++;
 }
 
 static void event_accept(struct tracker *tracker, const struct event_accept *event)

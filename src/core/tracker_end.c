@@ -66,8 +66,6 @@ void end_close(struct tracker *tracker, struct connection *connection, const str
 		connection_release(tracker->table, connection);
 		return;
 	}
-	if (ending->close.header.kind)
-		return; /* CLOSE->CLOSE: nothing new */
 	ending->close = *event;
 	if (event->local_port)
 		connection->tuple.local_port = event->local_port;
@@ -80,6 +78,8 @@ void end_close(struct tracker *tracker, struct connection *connection, const str
 	lifecycle_leave_live(tracker, connection);
 	ending->deadline_ns = event->header.time_ns + SETTLE_SHORT_NS;
 	connection_enqueue(tracker->table, connection, QUEUE_SETTLE);
+	if (close_leaves_minisock(ending)) /* whose address pair may be taken at once */
+		connection_tuple_add(tracker->table, connection);
 }
 
 static bool minisock_is_over(const struct ending *ending)
@@ -95,25 +95,28 @@ static void linger_bound(struct tracker *tracker)
 	connection_release(tracker->table, connection_first(tracker->table, QUEUE_LINGER));
 }
 
-/* The time of settling is over: no more evidence comes from the packet that ended it. */
-static void settle(struct tracker *tracker, struct connection *connection)
+/*
+ * The time of settling is over: no more evidence comes from the packet that ended it. Returns whether the
+ * connection is held for its minisock; else it was reported and released.
+ */
+static bool settle(struct tracker *tracker, struct connection *connection)
 {
 	struct ending *ending = connection_ending_get(tracker->table, connection);
 
 	if (ending->revision || !close_leaves_minisock(ending)) {
 		report_and_release(tracker, connection);
-		return;
+		return false;
 	}
 	ending->minisock = true;
 	ending->minisock_begin_ns = ending->close.header.time_ns;
 	ending->minisock_fin |= (ending->close.header.flags & EVENT_SOCKET_DONE) != 0;
 	if (minisock_is_over(ending)) {
 		report_and_release(tracker, connection);
-		return;
+		return false;
 	}
 	ending->deadline_ns = ending->minisock_begin_ns + tracker->config.settle_ns;
-	connection_tuple_add(tracker->table, connection);
 	connection_enqueue(tracker->table, connection, QUEUE_HOLD);
+	return true;
 }
 
 /* The report can wait no longer; the minisock stands on. */
@@ -211,12 +214,12 @@ void end_address_pair_taken(struct tracker *tracker, const struct event_tuple *t
 	struct connection *connection = connection_tuple_find(tracker->table, tuple);
 	struct ending *ending;
 
+	while (connection && connection->queue == QUEUE_HANDSHAKE) {
+		connection_release(tracker->table, connection); /* its ACK came after all */
+		connection = connection_tuple_find(tracker->table, tuple);
+	}
 	if (!connection)
 		return;
-	if (connection->queue == QUEUE_HANDSHAKE) {
-		connection_release(tracker->table, connection); /* its ACK came after all */
-		return;
-	}
 	ending = connection_ending_get(tracker->table, connection);
 	ending->minisock_change = TIME_WAIT_REUSED;
 	ending->minisock_end_ns = time_ns;
@@ -245,6 +248,10 @@ void end_unobserved(struct tracker *tracker, struct connection *connection, uint
 /* The socket begins another life: what is still said of the last one is said now. */
 void end_now(struct tracker *tracker, struct connection *connection)
 {
+	if (connection->state == TCP_LISTEN) {
+		listener_remove(tracker, connection);
+		return;
+	}
 	switch (connection->queue) {
 	case QUEUE_LIVE:
 		connection->flags |= CONNECTION_GAP;
@@ -252,9 +259,7 @@ void end_now(struct tracker *tracker, struct connection *connection)
 		end_unobserved(tracker, connection, connection->last_ns);
 		break;
 	case QUEUE_SETTLE:
-		settle(tracker, connection);
-		connection = connection_find(tracker->table, connection->cookie);
-		if (connection && connection->queue == QUEUE_HOLD)
+		if (settle(tracker, connection))
 			report_and_release(tracker, connection);
 		break;
 	case QUEUE_HOLD:
@@ -276,9 +281,7 @@ bool end_make_room(struct tracker *tracker)
 		if (!victim)
 			continue;
 		tracker->stats.given_up_closed++;
-		if (closed[i] != QUEUE_LINGER)
-			report_give(tracker, victim);
-		connection_release(tracker->table, victim);
+		end_now(tracker, victim);
 		return true;
 	}
 	victim = connection_first(tracker->table, QUEUE_HANDSHAKE);

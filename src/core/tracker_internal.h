@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * tracker_internal.h: what the parts of the tracker share: tracker.c (dispatch, births, transitions),
- * tracker_end.c (closing, minisocks, reports), tracker_sync.c (listed sockets, losses).
+ * tracker_listen.c (listeners), tracker_end.c (closing, minisocks, reports), tracker_sync.c (listed sockets,
+ * losses).
  */
 #ifndef LASTACK_CORE_TRACKER_INTERNAL_H
 #define LASTACK_CORE_TRACKER_INTERNAL_H
@@ -48,8 +49,12 @@ void lifecycle_path_add(struct tracker *tracker, struct connection *connection, 
 void lifecycle_own(struct tracker *tracker, struct connection *connection, uint8_t source, uint32_t pid,
 		   uint32_t uid, const char *comm);
 struct ending *lifecycle_ending(struct tracker *tracker, struct connection *connection, uint64_t time_ns);
+
+/* tracker_listen.c */
 struct connection *listener_find(struct tracker *tracker, const struct event_tuple *tuple);
+void listener_begin(struct tracker *tracker, const struct event_birth *event);
 void listener_add(struct tracker *tracker, struct connection *connection);
+void listener_remove(struct tracker *tracker, struct connection *connection);
 
 /* tracker_end.c */
 void end_close(struct tracker *tracker, struct connection *connection, const struct event_close *event);

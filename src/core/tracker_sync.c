@@ -9,6 +9,12 @@
 
 #include "core/tracker_internal.h"
 
+/*
+ * A transition is told just before the new state is stored, so a state that is listed that soon after it may
+ * be the old one. Much more than it takes, for the task may be interrupted in between.
+ */
+#define LISTED_LAG_NS (10 * NS_PER_MS)
+
 static void existing_own(struct tracker *tracker, struct connection *connection, const struct event_existing *event)
 {
 	/* Several processes may hold it: the first that was listed stays, unless it was found otherwise. */
@@ -37,10 +43,27 @@ static void existing_begin(struct tracker *tracker, const struct event_existing 
 			connection->flags |= CONNECTION_FIN_PEER_FIRST;
 		else if (event->state == TCP_FIN_WAIT1 || event->state == TCP_FIN_WAIT2)
 			connection->flags |= CONNECTION_FIN_LOCAL_FIRST;
+		if (event->state == TCP_SYN_SENT)
+			connection->role = ROLE_CLIENT;
 		lifecycle_path_add(tracker, connection, event->header.time_ns, event->state);
 		tracker->stats.existing++;
 	}
 	existing_own(tracker, connection, event);
+}
+
+static bool listed_is_newer(const struct connection *connection, const struct event_existing *event)
+{
+	return event->header.time_ns > connection->last_ns + LISTED_LAG_NS;
+}
+
+/* The socket's last life is over, or it was a listener, or has become one: nobody told us. */
+static bool existing_is_another_life(const struct connection *connection, const struct event_existing *event)
+{
+	bool listener = connection->state == TCP_LISTEN;
+
+	if (!listed_is_newer(connection, event))
+		return false;
+	return listener != (event->state == TCP_LISTEN) || (!listener && connection->queue != QUEUE_LIVE);
 }
 
 /* Known already: a better owner, and perhaps a state that was reached without our being told. */
@@ -50,7 +73,7 @@ static void existing_compare(struct tracker *tracker, struct connection *connect
 	if (connection->queue != QUEUE_LIVE && connection->state != TCP_LISTEN)
 		return; /* closed since: nothing to learn */
 	existing_own(tracker, connection, event);
-	if (connection->state == event->state || connection->last_ns >= event->header.time_ns)
+	if (connection->state == event->state || !listed_is_newer(connection, event))
 		return;
 	connection->flags |= CONNECTION_GAP;
 	tracker->stats.gaps++;
@@ -74,6 +97,10 @@ void sync_existing(struct tracker *tracker, const struct event_existing *event)
 	if (!event->header.cookie || event->state == TCP_TIME_WAIT || event->state == TCP_NEW_SYN_RECV)
 		return;
 	connection = connection_find(tracker->table, event->header.cookie);
+	if (connection && existing_is_another_life(connection, event)) {
+		end_now(tracker, connection);
+		connection = NULL;
+	}
 	if (connection)
 		existing_compare(tracker, connection, event);
 	else
@@ -95,6 +122,10 @@ void tracker_resync_begin(struct tracker *tracker, uint64_t begin_ns)
 	for (connection = connection_first(tracker->table, QUEUE_LIVE); connection;
 	     connection = connection_next(tracker->table, connection))
 		connection->flags &= ~CONNECTION_SEEN;
+	for (size_t i = 0; i < LISTENER_BUCKETS; i++)
+		for (connection = connection_at(tracker->table, tracker->listeners[i]); connection;
+		     connection = connection_at(tracker->table, connection->tuple_next))
+			connection->flags &= ~CONNECTION_SEEN;
 }
 
 static bool netns_was_listed(const struct tracker *tracker, uint32_t netns)
@@ -105,16 +136,28 @@ static bool netns_was_listed(const struct tracker *tracker, uint32_t netns)
 	return false;
 }
 
+/* Older than the listing, in a namespace that was listed whole, and yet not listed. */
+static bool is_gone(const struct tracker *tracker, const struct connection *connection)
+{
+	return !(connection->flags & CONNECTION_SEEN) && connection->last_ns < tracker->sync_begin_ns &&
+	       netns_was_listed(tracker, connection->tuple.netns);
+}
+
 void tracker_resync_end(struct tracker *tracker, uint64_t now_ns)
 {
 	struct connection *connection, *next;
 
 	for (connection = connection_first(tracker->table, QUEUE_LIVE); connection; connection = next) {
 		next = connection_next(tracker->table, connection);
-		if (connection->flags & CONNECTION_SEEN || connection->last_ns >= tracker->sync_begin_ns ||
-		    !netns_was_listed(tracker, connection->tuple.netns))
-			continue;
-		end_unobserved(tracker, connection, now_ns);
+		if (is_gone(tracker, connection))
+			end_unobserved(tracker, connection, now_ns);
+	}
+	for (size_t i = 0; i < LISTENER_BUCKETS; i++) {
+		for (connection = connection_at(tracker->table, tracker->listeners[i]); connection; connection = next) {
+			next = connection_at(tracker->table, connection->tuple_next);
+			if (is_gone(tracker, connection))
+				listener_remove(tracker, connection);
+		}
 	}
 	tracker->sync_begin_ns = 0;
 }

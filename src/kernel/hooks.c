@@ -13,18 +13,20 @@
 #include "kernel/hooks.h"
 
 #define TRACEPOINT(name, count, program) {TIER_TRACEPOINT, name, count, {program, NULL}, NULL}
+/* With a second copy behind it, for events that interrupt the first (bpf/emit.bpf.h). */
+#define TRACEPOINT_PAIR(name, count, program) {TIER_TRACEPOINT, name, count, {program, program "_second"}, NULL}
 
 static const struct hook hooks[] = {
 	{"state change", true, "everything",
-	 {TRACEPOINT("inet_sock_set_state", 3, "state_change")}},
+	 {TRACEPOINT_PAIR("inet_sock_set_state", 3, "state_change")}},
 	{"retransmission", false, "retransmissions as they happen (totals stay)",
 	 {TRACEPOINT("tcp_retransmit_skb", 3, "retransmit_3"), TRACEPOINT("tcp_retransmit_skb", 2, "retransmit_2")}},
 	{"SYN-ACK retransmission", false, "handshakes that nobody completed",
 	 {TRACEPOINT("tcp_retransmit_synack", 2, "retransmit_synack")}},
 	{"reset sent", false, "why we sent a reset; data after close",
-	 {TRACEPOINT("tcp_send_reset", 3, "reset_sent_3"), TRACEPOINT("tcp_send_reset", 2, "reset_sent_2")}},
+	 {TRACEPOINT_PAIR("tcp_send_reset", 3, "reset_sent_3"), TRACEPOINT_PAIR("tcp_send_reset", 2, "reset_sent_2")}},
 	{"reset received", false, "resets from the peer: their ends are unknown",
-	 {TRACEPOINT("tcp_receive_reset", 1, "reset_received")}},
+	 {TRACEPOINT_PAIR("tcp_receive_reset", 1, "reset_received")}},
 	{"error report", false, "errors told to sockets that live on",
 	 {TRACEPOINT("inet_sk_error_report", 1, "error_report")}},
 	{"probe", false, "keepalive and window probes as they happen (unanswered ones stay)",

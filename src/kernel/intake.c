@@ -110,18 +110,21 @@ static void take_event(void *arg, const struct event_header *event)
 	intake->sink.event(intake->sink.arg, event);
 }
 
-static int take_ring(struct intake *intake)
+/* Takes in what has a time up to then. */
+static void take_rings(struct intake *intake, uint64_t until_ns)
 {
-	uint64_t now_ns = feature_monotonic_ns();
-	int taken = monitor_consume(intake->monitor, take_event, intake, RECORDS_AT_ONCE);
+	uint32_t taken = monitor_consume(intake->monitor, until_ns, RECORDS_AT_ONCE, take_event, intake);
 
-	if (taken < 0)
-		return taken;
-	if ((uint32_t)taken == RECORDS_AT_ONCE)
-		now_ns = intake->last_event_ns; /* there is more */
-	pass_listed(intake, now_ns);
-	intake->sink.tick(intake->sink.arg, now_ns);
-	return 0;
+	if (taken == RECORDS_AT_ONCE)
+		until_ns = intake->last_event_ns; /* there is more */
+	pass_listed(intake, until_ns);
+	intake->sink.tick(intake->sink.arg, until_ns);
+}
+
+/* Events younger than the guard may still lack older ones of other CPUs. */
+static uint64_t guarded_now_ns(void)
+{
+	return feature_monotonic_ns() - MONITOR_GUARD_NS;
 }
 
 static int take_losses(struct intake *intake)
@@ -154,8 +157,7 @@ static int resync(struct intake *intake)
 	intake->resync_last_ns = begin_ns;
 	status = list_sockets(intake, true, &unreachable);
 	intake->sink.resync_begin(intake->sink.arg, begin_ns);
-	if (!status)
-		status = take_ring(intake);
+	take_rings(intake, feature_monotonic_ns());
 	pass_listed(intake, UINT64_MAX);
 	if (!status) /* half a list proves nobody's absence */
 		intake->sink.resync_end(intake->sink.arg, feature_monotonic_ns());
@@ -165,24 +167,26 @@ static int resync(struct intake *intake)
 static int find_owners(struct intake *intake)
 {
 	uint32_t unreachable;
-	int status = list_sockets(intake, false, &unreachable);
 
-	return status ? status : take_ring(intake);
+	return list_sockets(intake, false, &unreachable); /* passed on with the events to come */
 }
 
 int intake_start(struct intake *intake, uint32_t *unreachable_namespaces)
 {
 	int status = list_sockets(intake, true, unreachable_namespaces);
 
-	return status ? status : take_ring(intake);
+	if (!status)
+		take_rings(intake, feature_monotonic_ns());
+	return status;
 }
 
 int intake_poll(struct intake *intake)
 {
 	uint64_t now_ns = feature_monotonic_ns();
-	int status = take_ring(intake);
+	int status = 0;
 
-	if (!status && now_ns - intake->loss_last_ns >= LOSS_INTERVAL_NS) {
+	take_rings(intake, guarded_now_ns());
+	if (now_ns - intake->loss_last_ns >= LOSS_INTERVAL_NS) {
 		intake->loss_last_ns = now_ns;
 		status = take_losses(intake);
 	}
@@ -192,6 +196,12 @@ int intake_poll(struct intake *intake)
 	    intake->sink.wants_owners(intake->sink.arg))
 		status = find_owners(intake);
 	return status;
+}
+
+int intake_drain(struct intake *intake)
+{
+	take_rings(intake, UINT64_MAX);
+	return take_losses(intake);
 }
 
 int intake_counts(struct intake *intake, struct event_counts *counts, uint64_t delivered[EVENT_KINDS])

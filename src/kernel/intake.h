@@ -31,6 +31,8 @@ void intake_destroy(struct intake *intake);
 int intake_start(struct intake *intake, uint32_t *unreachable_namespaces);
 /* Takes in what has come since. Returns 0 or -errno. */
 int intake_poll(struct intake *intake);
+/* After the hooks were taken off: takes in the rest. Returns 0 or -errno. */
+int intake_drain(struct intake *intake);
 /* Of all kinds: what the kernel side counted, and what was taken in from the ring. */
 int intake_counts(struct intake *intake, struct event_counts *counts, uint64_t delivered[EVENT_KINDS]);
 

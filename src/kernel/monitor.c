@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -34,7 +35,7 @@ static void settings_fill(struct monitor *monitor, const struct monitor_config *
 	const struct monitor_filter *filter = &config->filter;
 
 	settings->has_cookie_helper = feature_function(btf, "bpf_get_socket_ptr_cookie") >= 0;
-	settings->wake_fill_bytes = config->ring_bytes / 4;
+	settings->wake_fill_bytes = monitor->ring_bytes / 4;
 	settings->want_stray_resets = config->stray_resets;
 	feature_reset_reasons(btf, (uint8_t *)settings->reset_reason_map, sizeof(settings->reset_reason_map));
 	settings->filter_family = filter->family;
@@ -127,6 +128,78 @@ static int hooks_check(const struct monitor *monitor, char *why, size_t size)
 	return 0;
 }
 
+/* Together about this much, but each enough for a burst. */
+#define RINGS_BYTES (16U << 20)
+#define RING_BYTES_MIN (1U << 20)
+
+static uint32_t ring_bytes_choose(const struct monitor *monitor, const struct monitor_config *config)
+{
+	uint32_t bytes = RINGS_BYTES;
+
+	if (config->ring_bytes)
+		return config->ring_bytes;
+	while (bytes > RING_BYTES_MIN && bytes > RINGS_BYTES / (uint32_t)monitor->cpus)
+		bytes /= 2;
+	return bytes;
+}
+
+static bool cpu_is_online(int cpu)
+{
+	char path[64], state = '1';
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/sys/devices/system/cpu/cpu%d/online", cpu);
+	file = fopen(path, "re"); /* CPU 0 has no such file: it is always online */
+	if (!file)
+		return cpu == 0 || errno != ENOENT;
+	if (fread(&state, 1, 1, file) != 1)
+		state = '1';
+	fclose(file);
+	return state == '1';
+}
+
+static int ring_create(struct monitor *monitor)
+{
+	struct epoll_event event = {.events = EPOLLIN | EPOLLET}; /* level: any unread record would wake */
+	int map = bpf_map_create(BPF_MAP_TYPE_RINGBUF, "lastack_ring", 0, 0, monitor->ring_bytes, NULL);
+
+	if (map < 0)
+		return map;
+	monitor->ring_maps[monitor->ring_count++] = map;
+	event.data.fd = map;
+	return epoll_ctl(monitor->epoll, EPOLL_CTL_ADD, map, &event) ? -errno : 0;
+}
+
+/* One ring for each CPU that is online. The first is also the pattern that the verifier goes by. */
+static int rings_create(struct monitor *monitor)
+{
+	int status = 0;
+
+	monitor->epoll = epoll_create1(EPOLL_CLOEXEC);
+	monitor->ring_maps = calloc((size_t)monitor->cpus, sizeof(*monitor->ring_maps));
+	monitor->ring_of_cpu = calloc((size_t)monitor->cpus, sizeof(*monitor->ring_of_cpu));
+	if (monitor->epoll < 0 || !monitor->ring_maps || !monitor->ring_of_cpu)
+		return -ENOMEM;
+	for (int cpu = 0; cpu < monitor->cpus && !status; cpu++) {
+		if (!cpu_is_online(cpu) && monitor->ring_count)
+			continue; /* if it is plugged in later it shares the first */
+		monitor->ring_of_cpu[cpu] = monitor->ring_count;
+		status = ring_create(monitor);
+	}
+	if (!status)
+		status = bpf_map__set_inner_map_fd(monitor->skeleton->maps.rings, monitor->ring_maps[0]);
+	return status ? status : bpf_map__set_max_entries(monitor->skeleton->maps.rings, (uint32_t)monitor->cpus);
+}
+
+static int rings_install(struct monitor *monitor)
+{
+	int outer = bpf_map__fd(monitor->skeleton->maps.rings), status = 0;
+
+	for (int cpu = 0; cpu < monitor->cpus && !status; cpu++)
+		status = bpf_map_update_elem(outer, &cpu, &monitor->ring_maps[monitor->ring_of_cpu[cpu]], 0);
+	return status ? status : rings_open(&monitor->rings, monitor->ring_maps, monitor->ring_count, monitor->ring_bytes);
+}
+
 static int monitor_load(struct monitor *monitor, const struct monitor_config *config, const struct btf *btf,
 			char *why, size_t size)
 {
@@ -139,15 +212,18 @@ static int monitor_load(struct monitor *monitor, const struct monitor_config *co
 	monitor->skeleton = lastack_bpf__open();
 	if (!monitor->skeleton)
 		return load_failed(-errno, why, size);
-	bpf_map__set_max_entries(monitor->skeleton->maps.events, config->ring_bytes);
+	monitor->ring_bytes = ring_bytes_choose(monitor, config);
+	status = rings_create(monitor);
+	if (status)
+		return load_failed(status, why, size);
 	settings_fill(monitor, config, btf);
 	programs_select(monitor);
 	status = lastack_bpf__load(monitor->skeleton);
 	if (status)
 		return load_failed(status, why, size);
-	monitor->ring = ring_buffer__new(bpf_map__fd(monitor->skeleton->maps.events), monitor_sample, monitor, NULL);
-	if (!monitor->ring)
-		return load_failed(-errno, why, size);
+	status = rings_install(monitor);
+	if (status)
+		return load_failed(status, why, size);
 	return programs_attach(monitor, why, size);
 }
 
@@ -169,8 +245,9 @@ int monitor_open(struct monitor **result, const struct monitor_config *config, c
 		return -EOPNOTSUPP;
 	}
 	monitor->cpus = libbpf_num_possible_cpus();
-	monitor->counts = calloc((size_t)monitor->cpus, sizeof(*monitor->counts));
-	status = monitor->counts ? monitor_load(monitor, config, btf, why, size) : -ENOMEM;
+	monitor->epoll = -1;
+	monitor->states = calloc((size_t)monitor->cpus, sizeof(*monitor->states));
+	status = monitor->states ? monitor_load(monitor, config, btf, why, size) : -ENOMEM;
 	btf__free(btf);
 	if (status) {
 		monitor_close(monitor);
@@ -192,91 +269,108 @@ void monitor_close(struct monitor *monitor)
 	if (!monitor)
 		return;
 	monitor_detach(monitor);
-	ring_buffer__free(monitor->ring);
+	rings_close(monitor->rings);
+	for (uint32_t i = 0; i < monitor->ring_count; i++)
+		close(monitor->ring_maps[i]);
+	free(monitor->ring_maps);
+	free(monitor->ring_of_cpu);
+	if (monitor->epoll >= 0)
+		close(monitor->epoll);
 	lastack_bpf__destroy(monitor->skeleton);
-	free(monitor->counts);
+	free(monitor->states);
 	free(monitor);
 }
 
 int monitor_fd(const struct monitor *monitor)
 {
-	return ring_buffer__epoll_fd(monitor->ring);
+	return monitor->epoll;
 }
 
-int monitor_sample(void *context, void *data, size_t size)
+uint32_t monitor_consume(struct monitor *monitor, uint64_t until_ns, uint32_t limit, monitor_event_fn event, void *arg)
 {
-	struct monitor *monitor = context;
-
-	(void)size; /* the kernel side is ours: its sizes are asserted at compile time */
-	monitor->event(monitor->arg, data);
-	return ++monitor->consumed < monitor->limit ? 0 : -ECANCELED;
+	return rings_consume(monitor->rings, until_ns, limit, event, arg);
 }
 
-int monitor_consume(struct monitor *monitor, monitor_event_fn event, void *arg, uint32_t limit)
+/*
+ * How often the kernel did not run a program because it had interrupted the same program on that CPU
+ * (__bpf_trace_run()). 0 where the kernel does not count it (before 5.12).
+ */
+static uint64_t program_misses(const struct bpf_program *program)
 {
-	int status;
+	struct bpf_prog_info info = {};
+	__u32 size = sizeof(info);
 
-	monitor->event = event;
-	monitor->arg = arg;
-	monitor->limit = limit;
-	monitor->consumed = 0;
-	status = ring_buffer__consume(monitor->ring);
-	return status < 0 && status != -ECANCELED ? status : (int)monitor->consumed;
+	if (!bpf_program__autoload(program) || bpf_obj_get_info_by_fd(bpf_program__fd(program), &info, &size))
+		return 0;
+	return info.recursion_misses;
 }
 
-/* The kind that a program's skipped runs would most likely have told. */
-static enum event_kind kind_of_program(const char *name)
-{
-	static const struct {
-		const char *prefix;
-		enum event_kind kind;
-	} kinds[] = {
-		{"state_", EVENT_STATE}, {"retransmit_synack", EVENT_RETRANSMIT_SYNACK}, {"retransmit_", EVENT_RETRANSMIT},
-		{"reset_sent", EVENT_RESET_SENT}, {"reset_received", EVENT_RESET_RECEIVED}, {"error_", EVENT_ERROR},
-		{"accept", EVENT_ACCEPT}, {"oom", EVENT_OOM_KILL}, {"time_wait", EVENT_TIME_WAIT},
-	};
+/* The kind that a program's skipped runs would most likely have told, and its pair if it stands twice. */
+static const struct program_kind {
+	const char *prefix;
+	enum event_kind kind;
+	int pair; /* -1: stands alone */
+} program_kinds[] = {
+	{"state_change", EVENT_STATE, PAIR_STATE},
+	{"retransmit_synack", EVENT_RETRANSMIT_SYNACK, -1},
+	{"retransmit_", EVENT_RETRANSMIT, -1},
+	{"reset_sent", EVENT_RESET_SENT, PAIR_RESET_SENT},
+	{"reset_received", EVENT_RESET_RECEIVED, PAIR_RESET_RECEIVED},
+	{"error_", EVENT_ERROR, -1},
+	{"accept_", EVENT_ACCEPT, -1},
+	{"oom_", EVENT_OOM_KILL, -1},
+	{"time_wait_", EVENT_TIME_WAIT, -1},
+	{"probe_", EVENT_PROBE, -1},
+	{"timer_", EVENT_TIME_WAIT, -1},
+};
 
-	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
-		if (!strncmp(name, kinds[i].prefix, strlen(kinds[i].prefix)))
-			return kinds[i].kind;
-	return EVENT_PROBE;
-}
-
-/* A program that interrupts itself on one CPU is not run (__bpf_trace_run()); the kernel counts that. */
-static void misses_add(const struct monitor *monitor, struct event_counts *counts)
+/* Skipped runs are generated and lost, unless the second copy got the event. */
+static void misses_add(const struct monitor *monitor, const uint64_t rescued[PROGRAM_PAIRS], struct event_counts *counts)
 {
 	struct bpf_program *program;
 
 	bpf_object__for_each_program(program, monitor->skeleton->obj) {
-		struct bpf_prog_info info = {};
-		__u32 size = sizeof(info);
-		struct event_count *count;
+		const char *name = bpf_program__name(program);
+		uint64_t misses = program_misses(program);
 
-		if (!bpf_program__autoload(program) || bpf_obj_get_info_by_fd(bpf_program__fd(program), &info, &size))
-			continue;
-		count = &counts->kind[kind_of_program(bpf_program__name(program))];
-		count->generated += info.recursion_misses;
-		count->lost += info.recursion_misses;
+		if (!misses || strstr(name, "_second"))
+			continue; /* a second copy that was skipped had nothing to do */
+		for (size_t i = 0; i < sizeof(program_kinds) / sizeof(program_kinds[0]); i++) {
+			const struct program_kind *kind = &program_kinds[i];
+
+			if (strncmp(name, kind->prefix, strlen(kind->prefix)))
+				continue;
+			if (kind->pair >= 0) /* read a moment apart: never below zero */
+				misses -= rescued[kind->pair] < misses ? rescued[kind->pair] : misses;
+			counts->kind[kind->kind].generated += misses;
+			counts->kind[kind->kind].lost += misses;
+			break;
+		}
 	}
 }
 
 int monitor_counts(const struct monitor *monitor, struct event_counts *counts)
 {
+	uint64_t rescued[PROGRAM_PAIRS] = {0};
 	uint32_t zero = 0;
 	int status;
 
-	status = bpf_map_lookup_elem(bpf_map__fd(monitor->skeleton->maps.event_counters), &zero, monitor->counts);
+	status = bpf_map_lookup_elem(bpf_map__fd(monitor->skeleton->maps.cpu_states), &zero, monitor->states);
 	if (status)
 		return status;
 	memset(counts, 0, sizeof(*counts));
 	for (int cpu = 0; cpu < monitor->cpus; cpu++) {
 		for (size_t kind = 0; kind < EVENT_KINDS; kind++) {
-			counts->kind[kind].generated += monitor->counts[cpu].kind[kind].generated;
-			counts->kind[kind].lost += monitor->counts[cpu].kind[kind].lost;
-			counts->kind[kind].filtered += monitor->counts[cpu].kind[kind].filtered;
+			const struct event_count *count = &monitor->states[cpu].counts.kind[kind];
+
+			counts->kind[kind].generated += count->generated;
+			counts->kind[kind].lost += count->lost;
+			counts->kind[kind].filtered += count->filtered;
 		}
+		for (size_t pair = 0; pair < PROGRAM_PAIRS; pair++)
+			rescued[pair] += monitor->states[cpu].pairs[pair].rescued;
 	}
-	misses_add(monitor, counts);
+	misses_add(monitor, rescued, counts);
 	return 0;
 }
 

@@ -9,7 +9,6 @@
 #include <stdint.h>
 
 #include "event.h"
-#include "filter.h"
 #include "kernel/hooks.h"
 
 struct monitor;
@@ -24,7 +23,7 @@ struct monitor_filter {
 };
 
 struct monitor_config {
-	uint32_t ring_bytes; /* a power of two, at least a page */
+	uint32_t ring_bytes; /* of each CPU's ring: a power of two, at least a page; 0: by the number of CPUs */
 	enum hook_tier tier; /* TIER_ANY unless a test wants one */
 	bool stray_resets;   /* also resets that belong to no connection */
 	struct monitor_filter filter;
@@ -41,10 +40,15 @@ void monitor_close(struct monitor *monitor);
 /* Takes the hooks off; what is in the ring can still be consumed, and counts still be read. */
 void monitor_detach(struct monitor *monitor);
 
-/* Becomes readable when the ring is a quarter full; below that nobody is woken. */
+/* For epoll: readable when some ring is a quarter full; below that nobody is woken. */
 int monitor_fd(const struct monitor *monitor);
-/* Hands out what the ring holds, at most `limit` records. Returns how many, or -errno. */
-int monitor_consume(struct monitor *monitor, monitor_event_fn event, void *arg, uint32_t limit);
+/*
+ * Hands out what the rings hold, up to until_ns, oldest first, at most `limit` records; returns how many.
+ * A program needs some microseconds from an event's time to its record's end: who wants a complete
+ * stream keeps until_ns at least MONITOR_GUARD_NS behind the present.
+ */
+#define MONITOR_GUARD_NS 2000000ULL
+uint32_t monitor_consume(struct monitor *monitor, uint64_t until_ns, uint32_t limit, monitor_event_fn event, void *arg);
 /*
  * Counters since the start, summed over CPUs. Programs that the kernel skipped because they interrupted
  * themselves count as generated and lost.

@@ -6,25 +6,24 @@
 #define LASTACK_KERNEL_MONITOR_INTERNAL_H
 
 #include "kernel/monitor.h"
+#include "kernel/rings.h"
 #include "lastack.skel.h"
 
 #define MONITOR_LINKS_MAX 32
 
 struct monitor {
 	struct lastack_bpf *skeleton;
-	struct ring_buffer *ring;
+	struct rings *rings;
+	int *ring_maps;              /* one a CPU that is online */
+	uint32_t *ring_of_cpu;       /* index into ring_maps, for each possible CPU */
+	uint32_t ring_count, ring_bytes;
+	int epoll;                   /* over ring_maps */
 	struct bpf_link *links[MONITOR_LINKS_MAX];
 	size_t link_count;
 	struct hook_choice choices[HOOKS_MAX];
 	size_t choice_count;
-	int cpus;
-	struct event_counts *counts; /* one for each possible CPU, as the map gives them */
-	/* for the time of one monitor_consume() */
-	monitor_event_fn event;
-	void *arg;
-	uint32_t limit, consumed;
+	int cpus;                    /* possible ones */
+	struct cpu_state *states;    /* one a possible CPU, as the map gives them */
 };
-
-int monitor_sample(void *context, void *data, size_t size);
 
 #endif

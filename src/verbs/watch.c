@@ -37,7 +37,7 @@ const struct option_spec watch_specs[] = {
 	{.long_name = "record", .argument = "FILE", .type = OPTION_STRING,
 	 .offset = offsetof(struct watch_options, recording), .help = "keep the raw events too, for lastack replay"},
 	{.long_name = "ring-size", .argument = "BYTES", .type = OPTION_U64, .minimum = 4096, .maximum = 1ULL << 30,
-	 .offset = offsetof(struct watch_options, ring_bytes), .help = "of the ring buffer: a power of two (16777216)"},
+	 .offset = offsetof(struct watch_options, ring_bytes), .help = "of each CPU's ring buffer: a power of two (16 MiB over the CPUs, 1 MiB at least)"},
 	{.long_name = "owner-interval", .argument = "SECONDS", .type = OPTION_DURATION,
 	 .offset = offsetof(struct watch_options, owner_interval_ns),
 	 .help = "look through descriptors for unknown owners so often, 0: never (10)"},
@@ -68,7 +68,6 @@ void watch_options_init(struct watch_options *options)
 {
 	memset(options, 0, sizeof(*options));
 	pipeline_options_init(&options->pipeline);
-	options->ring_bytes = 16 << 20;
 	options->owner_interval_ns = 10000000000ULL;
 }
 
@@ -228,6 +227,7 @@ static int loop_start(struct watch *watch)
 	watch->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	watch->epoll = epoll_create1(EPOLL_CLOEXEC);
 	ring.data.fd = monitor_fd(watch->monitor);
+	ring.events |= EPOLLET; /* a nudge, not a state: below the quarter it stays quiet */
 	signals.data.fd = watch->signals;
 	if (watch->signals < 0 || watch->epoll < 0 || epoll_ctl(watch->epoll, EPOLL_CTL_ADD, ring.data.fd, &ring) ||
 	    epoll_ctl(watch->epoll, EPOLL_CTL_ADD, signals.data.fd, &signals))
@@ -373,7 +373,7 @@ static int watch_finish(struct watch *watch, int status)
 
 	monitor_detach(watch->monitor);
 	if (!status && !watch->output_closed && !pipeline_is_done(watch->pipeline))
-		status = intake_poll(watch->intake); /* what came before the hooks were taken off */
+		status = intake_drain(watch->intake);
 	pipeline_finish(watch->pipeline);
 	write_out(watch);
 	watch->recording = NULL;

@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -384,8 +385,12 @@ int main(int argc, char **argv)
 		fprintf(stderr, "usage: bench [CONNECTIONS (up to 200000) [ROUNDS (up to %d)]]\n", ROUNDS_MAX);
 		return 2;
 	}
-	if (unshare(CLONE_NEWNET))
-		die("a network namespace of our own (root?)");
+	if (unshare(CLONE_NEWNET | CLONE_NEWNS))
+		die("namespaces of our own (root?)");
+	/* The neighbours attach by way of tracefs, which need not be mounted. */
+	if (mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
+	    (access("/sys/kernel/tracing/events", R_OK) && mount("tracefs", "/sys/kernel/tracing", "tracefs", 0, NULL)))
+		die("mounting tracefs");
 	if (system("ip link set lo up"))
 		die("ip link set lo up");
 	file_write("/proc/sys/kernel/bpf_stats_enabled", "1");

@@ -33,8 +33,12 @@ struct act {
 struct stage {
 	struct play play;
 	struct monitor monitor;
-	int lines_fd;     /* what lastack prints */
-	int lines_seen;
+	size_t text_shown; /* of what the monitor said on standard error */
+	int lines_fd;      /* what lastack prints */
+	char line[4096];   /* the one that has begun */
+	size_t line_bytes;
+	char server[16];   /* the server's port in the act that is on, as it stands in a line */
+	int lines_seen;    /* lines of this act */
 	pid_t player;
 	int player_fd;
 };
@@ -165,7 +169,7 @@ static void act_destroyed(struct play *play)
 static void act_fin_wait2(struct play *play)
 {
 	struct connection c = play_connect(play);
-	play_do(play, CLIENT, op_option, c.fd[CLIENT], IPPROTO_TCP, TCP_LINGER2, 1);
+	play_do(play, CLIENT, op_option, c.fd[CLIENT], IPPROTO_TCP, TCP_LINGER2, 2);
 	play_close(play, &c, CLIENT);
 	play_wait_state(play, &c, CLIENT, STATE_FIN_WAIT2);
 	play_wait_state(play, &c, CLIENT, STATE_GONE);
@@ -186,9 +190,10 @@ static const struct act acts[] = {
 	{"The server host forgets the connection, as by a reboot; the client sends.", act_rebooted, 2},
 	{"The client gives up a connect() that nobody answers.", act_abandoned, 1},
 	{"An administrator destroys the client's socket, as `ss -K` does.", act_destroyed, 2},
-	{"The client closes, the server never does (FIN_WAIT2 limited to 1 s).", act_fin_wait2, 1},
+	{"The client closes, the server never does (FIN_WAIT2 limited to 2 s).", act_fin_wait2, 2},
 };
 
+#define FIRST_PORT 8001
 #define ACTS (sizeof(acts) / sizeof(*acts))
 
 /* Plays one act for each number that comes, and sends it back when done. */
@@ -199,13 +204,22 @@ static _Noreturn void player_serve(struct play *play, int fd)
 	signal(SIGINT, SIG_IGN); /* the terminal sends it to all; the parent decides */
 	play_cast(play);
 	while (read(fd, &number, 1) == 1) {
-		play->first_port = (uint16_t)(8001 + number);
+		play->first_port = (uint16_t)(FIRST_PORT + number);
 		play->listener_fd = -1;
 		acts[number].play(play);
 		if (write(fd, &number, 1) != 1)
 			break;
 	}
 	_exit(0);
+}
+
+static void line_forward(struct stage *stage)
+{
+	stage->line[stage->line_bytes] = '\0';
+	if (strstr(stage->line, stage->server))
+		stage->lines_seen++;
+	puts(stage->line);
+	stage->line_bytes = 0;
 }
 
 /* Passes on what lastack has printed; waits for it at most so long. */
@@ -219,9 +233,12 @@ static void lines_forward(struct stage *stage, int timeout_ms)
 			poll(NULL, 0, timeout_ms);
 			return;
 		}
-		for (ssize_t i = 0; i < got; i++)
-			stage->lines_seen += text[i] == '\n';
-		fwrite(text, 1, (size_t)got, stdout);
+		for (ssize_t i = 0; i < got; i++) {
+			if (text[i] == '\n' || stage->line_bytes == sizeof(stage->line) - 1)
+				line_forward(stage);
+			if (text[i] != '\n')
+				stage->line[stage->line_bytes++] = text[i];
+		}
 		fflush(stdout);
 		timeout_ms = 0;
 	}
@@ -235,6 +252,7 @@ static int act_run(struct stage *stage, unsigned char number)
 	printf("\n%s%2d. %s%s\n", bold, number + 1, acts[number].headline, plain);
 	fflush(stdout);
 	stage->lines_seen = 0;
+	snprintf(stage->server, sizeof(stage->server), ":%u ", FIRST_PORT + number);
 	if (write(stage->player_fd, &number, 1) != 1)
 		return -EPIPE;
 	while (!interrupted && poll(&entry, 1, 0) == 0)
@@ -284,12 +302,21 @@ static int stage_start_player(struct stage *stage)
 	return 0;
 }
 
+/* What lastack has said on standard error since the last time. */
+static void words_forward(struct stage *stage)
+{
+	printf("%s", stage->monitor.text + stage->text_shown);
+	fflush(stdout);
+	stage->text_shown = stage->monitor.text_bytes;
+}
+
 /* lastack goes first, so that the end of the players is not shown. */
 static void stage_clear(struct stage *stage)
 {
 	monitor_stop(&stage->monitor);
 	lines_forward(stage, 0);
-	printf("\n%s", stage->monitor.text);
+	putchar('\n');
+	words_forward(stage);
 	kill(stage->player, SIGKILL);
 	waitpid(stage->player, NULL, 0);
 }
@@ -307,7 +334,7 @@ int main(int argc, char **argv)
 	const char *from_environment = getenv("LASTACK");
 	const char *program = argc > 1 ? argv[1] : from_environment ? from_environment : "build/lastack";
 	struct sigaction action = {.sa_handler = note_interrupt};
-	stage.play = (struct play){.family = AF_INET, .first_port = 8001, .listener_fd = -1, .text = text};
+	stage.play = (struct play){.family = AF_INET, .first_port = FIRST_PORT, .listener_fd = -1, .text = text};
 	int error = geteuid() ? -EPERM : world_create(&stage.play.world);
 	if (error) {
 		fprintf(stderr, "demo: cannot make two network namespaces: %s\n", strerror(-error));
@@ -315,6 +342,7 @@ int main(int argc, char **argv)
 	}
 	if (stage_start_monitor(&stage, program) || stage_start_player(&stage))
 		return 1;
+	words_forward(&stage);
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);
 	for (unsigned char i = 0; i < ACTS && !interrupted && !error; i++)

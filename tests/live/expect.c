@@ -25,7 +25,7 @@ struct remembered {
 	struct connection connection;
 	enum end end;
 	pid_t pid;         /* whose process it must be, and its name: the actor may be gone later */
-	char comm[16];
+	char comm[48];
 	bool failed;
 };
 
@@ -41,13 +41,15 @@ struct comparison {
 	char differences[DIFFERENCE_BYTES];
 };
 
-struct expectations *expectations_open(int report_log_fd)
+void expectations_open(struct play *play, int report_log_fd)
 {
 	struct expectations *expectations = calloc(1, sizeof(*expectations));
 	if (!expectations)
 		abort();
 	report_index_open(&expectations->index, report_log_fd, false);
-	return expectations;
+	for (int end = 0; end < ENDS; end++)
+		expectations->index.only_netns[end] = play->world.netns_inode[end];
+	play->expectations = expectations;
 }
 
 __attribute__((format(printf, 2, 3)))
@@ -176,6 +178,7 @@ static void compare_numbers(struct comparison *comparison, const struct expectat
 	compare_integer(comparison, "retransmits", expectation->retransmits);
 	compare_integer(comparison, "timeouts", expectation->timeouts);
 	compare_integer(comparison, "silent_us", expectation->silent_us);
+	compare_integer(comparison, "duration_us", expectation->duration_us);
 	compare_integer(comparison, "handshake_us", expectation->handshake_us);
 	compare_integer(comparison, "user_timeout_ms", expectation->user_timeout_ms);
 	compare_range(comparison, "keepalive.idle_s", json_object_get(keepalive, "idle_s"), expectation->idle_s);

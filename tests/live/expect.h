@@ -46,7 +46,7 @@ struct expectation {
 	pid_t pid;                 /* else that of the actor */
 	bool any_process;
 	struct range bytes_sent, bytes_received, unacked_bytes, unread_bytes;
-	struct range retransmits, timeouts, silent_us, handshake_us, user_timeout_ms;
+	struct range retransmits, timeouts, silent_us, duration_us, handshake_us, user_timeout_ms;
 	struct range idle_s, interval_s, probes, probes_sent;
 };
 
@@ -61,8 +61,9 @@ struct expectation {
 #define CLOSED_SECOND .cause = "fin_peer_first", BY_PEER, .path = PATH_CLOSED_SECOND
 #define RESET_BY_PEER .cause = "rst_received", BY_PEER, .error = "ECONNRESET", .path = PATH_RESET
 
+/* From here on reports are read from this file, and those of this play's namespaces are kept. */
 struct expectations;
-struct expectations *expectations_open(int report_log_fd);
+void expectations_open(struct play *play, int report_log_fd);
 
 /* Waits for a report that is as expected; remembers a mismatch, and looks again in the end. */
 #define expect(play, connection, end, ...) \

@@ -131,8 +131,13 @@ static void run_start(struct session *session, struct run *run)
 		perror("fork");
 		exit(1);
 	}
-	if (run->pid == 0)
-		play_run(run->test, run->family, run->number, session->log_fd, run->text);
+	if (run->pid == 0) {
+		struct play play = {.test = run->test,
+				    .family = run->family,
+				    .lastack = session->options.lastack,
+				    .text = run->text};
+		play_run(&play, run->number, session->log_fd);
+	}
 	session->running++;
 }
 

@@ -108,6 +108,20 @@ static void reset_while_retransmitting(struct play *play)
 	expect(play, &c, SERVER, .cause = "rst_sent_linger", .initiator = "local_app", .how = "linger");
 }
 
+/* Not answer_to_keepalive: probes go unanswered, but the reset is the deed of a peer that knows us. */
+static void reset_while_probing(struct play *play)
+{
+	struct connection c = play_connect(play);
+	play_do(play, CLIENT, op_keepalive, c.fd[CLIENT], 1, 1, 9);
+	play_do(play, SERVER, op_linger, c.fd[SERVER], 1, 0);
+	play_filter(play, SERVER, DROP_ALL);
+	play_wait_timer(play, &c, CLIENT, TIMER_KEEPALIVE, 2);
+	play_close(play, &c, SERVER);
+	play_wait_error(play, &c, CLIENT, ECONNRESET);
+	expect(play, &c, CLIENT, RESET_BY_PEER, .context = "established", .probes_sent = AT_LEAST(2));
+	expect(play, &c, SERVER, .cause = "rst_sent_linger", .initiator = "local_app", .how = "linger");
+}
+
 /* Not zero_window_timeout: the window was shut and opens again. */
 static void window_reopens(struct play *play)
 {
@@ -237,6 +251,7 @@ static const struct test tests[] = {
 	{"N24", "reset_after_recovery", reset_after_recovery, 4, 0},
 	{"N25", "reset_with_data_in_flight", reset_with_data_in_flight, 2, 0},
 	{"N26", "reset_while_retransmitting", reset_while_retransmitting, 4, 0},
+	{"N35", "reset_while_probing", reset_while_probing, 5, 0},
 	{"N27", "window_reopens", window_reopens, 4, 0},
 	{"N28", "fin_recovers", fin_recovers, 3, 0},
 	{"N29", "icmp_recovers", icmp_recovers, 3, 0},

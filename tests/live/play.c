@@ -96,26 +96,21 @@ void play_cast(struct play *play)
 	play_set_both(play, "ip_local_port_range", range);
 }
 
-void play_run(const struct test *test, int family, unsigned number, int report_log_fd, char *text)
+void play_run(struct play *play, unsigned number, int report_log_fd)
 {
-	struct play play = {
-		.test = test,
-		.family = family,
-		.monitored = report_log_fd >= 0,
-		.first_port = (uint16_t)(10000 + number * PORTS_PER_TEST),
-		.listener_fd = -1,
-		.text = text,
-	};
+	play->monitored = report_log_fd >= 0;
+	play->first_port = (uint16_t)(10000 + number * PORTS_PER_TEST);
+	play->listener_fd = -1;
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	alarm((unsigned)test->seconds + SECONDS_TO_SPARE);
-	play.expectations = expectations_open(report_log_fd);
-	int error = world_create(&play.world);
+	alarm((unsigned)play->test->seconds + SECONDS_TO_SPARE);
+	int error = world_create(&play->world);
 	if (error)
-		play_fail(&play, "cannot make the namespaces: %s", strerror(-error));
-	play_cast(&play);
-	test->play(&play);
-	int mismatches = expectations_conclude(&play);
-	play_end(&play, mismatches ? TEST_FAILED : TEST_PASSED);
+		play_fail(play, "cannot make the namespaces: %s", strerror(-error));
+	expectations_open(play, report_log_fd);
+	play_cast(play);
+	play->test->play(play);
+	int mismatches = expectations_conclude(play);
+	play_end(play, mismatches ? TEST_FAILED : TEST_PASSED);
 }
 
 long play_do_named(struct play *play, struct actor *actor, actor_op op, const char *name,

@@ -47,6 +47,7 @@ struct play {
 	const struct test *test;   /* NULL in the demonstration, which tells what fails by itself */
 	int family;
 	bool monitored;
+	const char *lastack;       /* the program, for a test that needs one of its own */
 	struct world world;
 	struct actor actor[ENDS];
 	int diag_fd[ENDS];
@@ -56,8 +57,11 @@ struct play {
 	char *text;                /* what the test says in the end, shared with the main program */
 };
 
-/* Runs a test to its end in the calling process; never returns. */
-_Noreturn void play_run(const struct test *test, int family, unsigned number, int report_log_fd, char *text);
+/*
+ * Runs a test to its end in the calling process; never returns. The caller sets test, family, text and
+ * lastack; number decides about the ports, report_log_fd is -1 where lastack does not run.
+ */
+_Noreturn void play_run(struct play *play, unsigned number, int report_log_fd);
 
 /* Gives both ends of the world an actor; one end another, when the first is gone. */
 void play_cast(struct play *play);

@@ -6,6 +6,7 @@
  */
 #include "report_index.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -48,21 +49,31 @@ static bool report_is_whole(const json_t *report)
 	       json_array_size(json_object_get(report, "states")) > 0;
 }
 
-static bool netns_wanted(const struct report_index *index, uint32_t netns)
+/*
+ * Looks at the text alone: there may be a great many lines of others' connections, and each test goes
+ * through all of them.
+ */
+static bool line_wanted(const struct report_index *index, const char *line, size_t bytes)
 {
-	return !index->only_netns[0] || netns == index->only_netns[0] || netns == index->only_netns[1];
+	char member[32];
+	if (!index->only_netns[0])
+		return true;
+	for (int i = 0; i < 2; i++) {
+		int length = snprintf(member, sizeof(member), "\"netns\":%u,", index->only_netns[i]);
+		if (memmem(line, bytes, member, (size_t)length))
+			return true;
+	}
+	return false;
 }
 
 static void line_add(struct report_index *index, const char *line, size_t bytes)
 {
+	if (!line_wanted(index, line, bytes))
+		return;
 	json_t *report = json_loadb(line, bytes, JSON_REJECT_DUPLICATES, NULL);
 	if (!report_is_whole(report)) {
 		if (index->malformed++ == 0)
 			index->malformed_line = strndup(line, bytes);
-		json_decref(report);
-		return;
-	}
-	if (!netns_wanted(index, (uint32_t)integer_of(report, "netns"))) {
 		json_decref(report);
 		return;
 	}

@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <stdio.h>
 
+#define SECOND_US 1000000LL
 #define PATH_NEVER_OPEN "SYN_SENT>CLOSE"
 
 static struct connection connect_to_silence(struct play *play)
@@ -147,6 +148,16 @@ static void unreachable_by(struct play *play, const char *rule, int error, const
 	       .error = error_name, .whole_path = PATH_NEVER_OPEN);
 }
 
+/* The second SYN is sent by a timer, when nobody holds the lock: the first message kills. */
+static void host_unreachable_at_once(struct play *play)
+{
+	struct connection c = connect_to_silence(play);
+	play_filter(play, SERVER, REJECT_AS_HOST_UNREACHABLE);
+	play_check(play, play_try(play, CLIENT, op_connected, c.fd[CLIENT]) == -EHOSTUNREACH);
+	expect(play, &c, CLIENT, .cause = "unreachable", .initiator = "network", .how = "icmp",
+	       .error = "EHOSTUNREACH", .whole_path = PATH_NEVER_OPEN);
+}
+
 static void host_unreachable(struct play *play)
 {
 	unreachable_by(play, REJECT_AS_HOST_UNREACHABLE, EHOSTUNREACH, "EHOSTUNREACH");
@@ -202,6 +213,9 @@ static void synack_unanswered(struct play *play)
 	play_wait_state(play, &c, SERVER, STATE_SYN_RECV);
 	play_wait_state(play, &c, SERVER, STATE_GONE);
 	play_check(play, play_look(play, &c, CLIENT).state == STATE_ESTABLISHED);
+	expect(play, &c, SERVER, .cause = "synack_timeout", .initiator = "local_kernel", .how = "timer",
+	       .whole_path = "SYN_RECV>CLOSE", .completeness = "complete|inferred",
+	       .retransmits = AT_LEAST(1), .duration_us = AT_LEAST(2 * SECOND_US));
 	expect_none(play, &c, CLIENT);
 	play_filter(play, SERVER, NULL);
 	play_do(play, CLIENT, op_send, c.fd[CLIENT], 100);
@@ -217,7 +231,8 @@ static void synack_of_fast_open_unanswered(struct play *play)
 	play_filter(play, SERVER, DROP_ALL);
 	play_wait_error(play, &c, SERVER, ETIMEDOUT);
 	expect(play, &c, SERVER, .cause = "synack_timeout", BY_TIMER, .error = "ETIMEDOUT",
-	       .whole_path = "SYN_RECV>CLOSE");
+	       .whole_path = "SYN_RECV>CLOSE", .retransmits = AT_LEAST(1),
+	       .duration_us = AT_LEAST(2 * SECOND_US));
 }
 
 /*
@@ -265,6 +280,7 @@ static const struct test tests[] = {
 	{"S27", "abandoned_by_kill", abandoned_by_kill, 2, 0},
 	{"S27", "abandoned_by_exit", abandoned_by_exit, 2, 0},
 	{"S27", "host_unreachable", host_unreachable, 4, 0},
+	{"S27", "host_unreachable_at_once", host_unreachable_at_once, 4, 0},
 	{"S27", "port_unreachable", port_unreachable, 4, 0},
 	{"S27", "no_neighbour", no_neighbour, 6, 0},
 	{"S27", "no_local_port", no_local_port, 2, 0},

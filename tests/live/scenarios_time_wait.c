@@ -4,10 +4,13 @@
  * another connection.
  */
 #include "expect.h"
+#include "monitor.h"
 #include "scenarios.h"
 
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
 
 #define TIME_WAIT_MS 60000
 
@@ -27,8 +30,32 @@ static struct connection leave_time_wait(struct play *play, enum end first)
 	return c;
 }
 
+/*
+ * The usual report does not wait for the end of TIME_WAIT, and an end that comes as planned is no reason
+ * for another one. A lastack of our own waits long enough.
+ */
+static void watch_alone(struct play *play, const char *settle_s)
+{
+	static struct monitor monitor;
+	char path[4096], words[][16] = {"live", "-o", "json", "--settle", "", "--netns", "", "--netns", ""};
+	char *argv[] = {path,	  words[0], words[1], words[2], words[3], words[4],
+			words[5], words[6], words[7], words[8], NULL};
+	if (!play->monitored)
+		return;
+	snprintf(path, sizeof(path), "%s", play->lastack);
+	snprintf(words[4], sizeof(words[4]), "%s", settle_s);
+	snprintf(words[6], sizeof(words[6]), "%u", play->world.netns_inode[CLIENT]);
+	snprintf(words[8], sizeof(words[8]), "%u", play->world.netns_inode[SERVER]);
+	int log_fd = memfd_create("reports", MFD_CLOEXEC);
+	int error = monitor_start(&monitor, argv, log_fd);
+	if (error)
+		play_fail(play, "another lastack: %s: %s", strerror(-error), monitor.text);
+	expectations_open(play, log_fd);
+}
+
 static void expires(struct play *play)
 {
+	watch_alone(play, "75");
 	struct connection c = leave_time_wait(play, CLIENT);
 	play_sleep_ms(TIME_WAIT_MS - 500);
 	play_wait_state(play, &c, CLIENT, STATE_GONE);
@@ -36,10 +63,11 @@ static void expires(struct play *play)
 	expect(play, &c, SERVER, CLOSED_SECOND, .time_wait_end = "null");
 }
 
-/* A SYN from the same port comes to a server that holds TIME_WAIT. */
-static void reused_by_syn(struct play *play)
+/* A SYN from the same port comes to a server that holds TIME_WAIT, at once or a little later. */
+static void reused_by_syn_after(struct play *play, long ms)
 {
 	struct connection old = leave_time_wait(play, SERVER);
+	play_sleep_ms(ms);
 	struct connection new = leave_time_wait(play, SERVER);
 	play_check(play, new.port[CLIENT] == old.port[CLIENT]);
 	play_check(play, new.cookie[SERVER] != old.cookie[SERVER]);
@@ -47,6 +75,21 @@ static void reused_by_syn(struct play *play)
 	expect(play, &old, CLIENT, CLOSED_SECOND);
 	expect(play, &new, SERVER, CLOSED_FIRST, BY_CLOSE, .time_wait_end = "null");
 	expect(play, &new, CLIENT, CLOSED_SECOND);
+}
+
+static void reused_by_syn_at_once(struct play *play)
+{
+	reused_by_syn_after(play, 0);
+}
+
+static void reused_by_syn(struct play *play)
+{
+	reused_by_syn_after(play, 300);
+}
+
+static void reused_by_syn_late(struct play *play)
+{
+	reused_by_syn_after(play, 2500);
 }
 
 /* The client itself opens again from the port that it holds in TIME_WAIT. */
@@ -87,13 +130,16 @@ static void assassinated(struct play *play)
 	play_close_in_order(play, &c, SERVER);
 	play_inject(play, &c, CLIENT, SEGMENT_RST, client.next_to_send + 1, 0);
 	play_wait_state(play, &c, SERVER, STATE_GONE);
-	expect(play, &c, SERVER, CLOSED_FIRST, BY_CLOSE, .time_wait_end = "reset");
+	/* Only hooks that see minisocks being killed can tell; without them the end stays open. */
+	expect(play, &c, SERVER, CLOSED_FIRST, BY_CLOSE, .time_wait_end = "reset|null");
 	expect(play, &c, CLIENT, CLOSED_SECOND);
 }
 
 static const struct test tests[] = {
 	{"S09", "time_wait_expires", expires, 64, 0},
+	{"S09", "time_wait_reused_by_syn_at_once", reused_by_syn_at_once, 3, 0},
 	{"S09", "time_wait_reused_by_syn", reused_by_syn, 3, 0},
+	{"S09", "time_wait_reused_by_syn_late", reused_by_syn_late, 6, 0},
 	{"S09", "time_wait_reused_by_connect", reused_by_connect, 4, 0},
 	{"S09", "time_wait_assassinated", assassinated, 2, 0},
 };
