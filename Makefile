@@ -1,78 +1,121 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# One makefile, everything it makes is under build/. V=1 shows the commands; DESTDIR and PREFIX as usual.
+# One makefile; everything it makes is under build/. V=1 shows the commands, DESTDIR and PREFIX as usual.
 
-CC ?= gcc
+VERSION := 0.1.0
+CC := gcc
 CLANG ?= clang
 BPFTOOL ?= $(firstword $(wildcard /usr/sbin/bpftool) bpftool)
 PREFIX ?= /usr/local
+O := build
 Q := $(if $(V),,@)
 say = $(if $(V),,@printf '  %-7s %s\n' '$(1)' '$(2)')
 
 ARCH := $(shell uname -m | sed 's/x86_64/x86/; s/aarch64/arm64/; s/ppc64le/powerpc/; s/s390x/s390/; s/riscv64/riscv/')
-VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
-CPPFLAGS += -D_GNU_SOURCE -DLASTACK_VERSION='"$(VERSION)"' -Isrc -Iinclude -Ibuild
+CPPFLAGS += -D_GNU_SOURCE -DLASTACK_VERSION='"$(VERSION)"' -Isrc -Iinclude -I$(O)
 CFLAGS ?= -O2 -g
 WARNINGS := -std=gnu17 -Wall -Wextra -Werror
+SANITIZE := -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
 LDLIBS := -lbpf -lelf -lz -lnettle
 
-# src/kernel and src/verbs (but for replay's part) need libbpf; the rest does not, and is what tests link.
+# src/kernel and src/verbs need libbpf; the rest does not, and is what the unit tests link.
 PLAIN := $(wildcard src/core/*.c src/report/*.c src/store/*.c src/pipeline/*.c src/options*.c)
 SOURCES := $(PLAIN) $(wildcard src/kernel/*.c src/verbs/*.c) src/main.c
-LIVE := $(filter-out tests/live/demo.c tests/live/main.c,$(wildcard tests/live/*.c))
-UNIT := $(patsubst %.c,build/%,$(wildcard tests/unit/test_*.c))
-object = $(patsubst %.c,build/$(1)%.o,$(2))
+PLAYERS := $(filter-out %/main.c %/demo.c,$(wildcard tests/live/*.c))
+SYSTEM := $(wildcard tests/system/*.c)
+UNIT := $(patsubst %.c,$(O)/%,$(wildcard tests/unit/test_*.c))
+UNIT_ASAN := $(UNIT:$(O)/%=$(O)/asan/%)
+object = $(patsubst %.c,$(O)/$(1)%.o,$(2))
 
-all: build/lastack
-
-build/lastack: $(call object,,$(SOURCES))
-	$(call say,LINK,$@)
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+all: $(O)/lastack
 
 # ---- the kernel side: object, then skeleton
-build/lastack.bpf.o: bpf/lastack.bpf.c Makefile
+$(O)/lastack.bpf.o: bpf/lastack.bpf.c Makefile
 	$(call say,BPF,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CLANG) -g -O2 -target bpf -D__TARGET_ARCH_$(ARCH) -Wall -Wextra -Werror -Wno-unused-parameter \
 		-Ivmlinux -Iinclude -Ibpf -MMD -MP -c $< -o $@
 
-build/lastack.skel.h: build/lastack.bpf.o
+$(O)/lastack.skel.h: $(O)/lastack.bpf.o
 	$(call say,SKEL,$@)
 	$(Q)$(BPFTOOL) gen skeleton $< name lastack_bpf > $@.part && mv $@.part $@
 
-$(call object,,$(wildcard src/kernel/monitor*.c)): build/lastack.skel.h
+$(call object,,$(wildcard src/kernel/monitor*.c)): $(O)/lastack.skel.h
 
-# ---- the same rule for plain, sanitised and fuzzed objects
+# ---- programs: plain and sanitised objects by the same rule
 define compile
-build/$(1)%.o: %.c Makefile
+$(O)/$(1)%.o: %.c Makefile
 	$$(call say,CC,$$@)
 	@mkdir -p $$(@D)
 	$$(Q)$$(CC) $$(CPPFLAGS) $$(CFLAGS) $(2) $$(WARNINGS) -MMD -MP -c $$< -o $$@
 endef
 $(eval $(call compile,,))
-$(eval $(call compile,asan/,-O1 -g -fno-omit-frame-pointer -fsanitize=address$(comma)undefined -fno-sanitize-recover=all))
-comma := ,
+$(eval $(call compile,asan/,$$(SANITIZE)))
 
-# ---- tests
-build/tests/unit/%: build/tests/unit/%.o $(call object,,$(PLAIN))
+# link(flags, libraries)
+define link
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(CFLAGS) -o $@ $^ -lcmocka -ljansson -lz -lnettle
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(1) -o $@ $^ $(2)
+endef
 
-build/asan/tests/unit/%: build/asan/tests/unit/%.o $(call object,asan/,$(PLAIN))
-	$(call say,LINK,$@)
-	$(Q)$(CC) $(CFLAGS) -fsanitize=address,undefined -o $@ $^ -lcmocka -ljansson -lz -lnettle
+$(O)/lastack: $(call object,,$(SOURCES))
+	$(call link,,$(LDLIBS))
+$(O)/tests/unit/%: $(O)/tests/unit/%.o $(call object,,$(PLAIN))
+	$(call link,,-lcmocka -ljansson -lz -lnettle)
+$(O)/asan/tests/unit/%: $(O)/asan/tests/unit/%.o $(call object,asan/,$(PLAIN))
+	$(call link,$(SANITIZE),-lcmocka -ljansson -lz -lnettle)
+$(O)/live: $(call object,,$(PLAYERS) tests/live/main.c)
+	$(call link,,-ljansson -lm)
+$(O)/demo: $(call object,,$(PLAYERS) tests/live/demo.c)
+	$(call link,,-ljansson -lm)
+$(O)/system: $(call object,,$(SYSTEM))
+	$(call link,,-ljansson -lz)
+$(O)/bench: $(O)/tests/bench/bench.o
+	$(call link,,-lbpf)
 
-build/tests/live/live: $(call object,,$(LIVE) tests/live/main.c)
-	$(call say,LINK,$@)
-	$(Q)$(CC) $(CFLAGS) -o $@ $^ -ljansson -lm
+# ---- what people ask for
+run: all
+	$(O)/lastack live
+demo: all $(O)/demo
+	LASTACK=$(O)/lastack $(O)/demo
+bench: all $(O)/bench
+	$(O)/bench
+test: all $(UNIT) $(O)/live $(O)/system
+	O=$(O) tests/run.sh unit $(UNIT) -- system live
+test-unit: $(UNIT)
+	O=$(O) tests/run.sh unit $(UNIT)
+test-live: all $(O)/live
+	O=$(O) tests/run.sh live
+test-system: all $(O)/system
+	O=$(O) tests/run.sh system
+check-programs: all
+	$(O)/lastack check --programs
+asan: $(UNIT_ASAN)
+	O=$(O) tests/run.sh unit $(UNIT_ASAN)
 
-build/demo: $(call object,,$(LIVE) tests/live/demo.c)
-	$(call say,LINK,$@)
-	$(Q)$(CC) $(CFLAGS) -o $@ $^ -ljansson -lm
+FORMATTED = $(shell git ls-files '*.c' '*.h')
+format:
+	clang-format -i $(FORMATTED)
+tidy: compile_commands.json
+	clang-tidy --quiet -p . $(SOURCES)
+compile_commands.json: Makefile
+	$(Q)for f in $(SOURCES); do printf '{"directory":"%s","file":"%s","command":"cc $(subst ",\\\\",$(CPPFLAGS)) $(WARNINGS) -c %s"}\n' \
+		"$(CURDIR)" "$$f" "$$f"; done | sed '1s/^/[/; $$!s/$$/,/; $$s/$$/]/' > $@
 
+install: all
+	install -D -m 0755 $(O)/lastack $(DESTDIR)$(PREFIX)/bin/lastack
+	install -D -m 0644 README.md $(DESTDIR)$(PREFIX)/share/doc/lastack/README.md
 clean:
-	$(Q)rm -rf build
+	rm -rf $(O) compile_commands.json
 
-.PHONY: all clean
+# ---- Debian packages: to build and run; for tests and measurements also what they play with
+PACKAGES := gcc clang llvm libbpf-dev libelf-dev zlib1g-dev nettle-dev bpftool iproute2 nftables libcmocka-dev libjansson-dev
+ifneq ($(filter test% asan bench,$(MAKECMDGOALS)),)
+PACKAGES += procps util-linux libcap2-bin kmod nginx-light redis-server redis-tools wrk curl libbpf-tools
+endif
+deps:
+	@O=$(O) tests/deps.sh $(PACKAGES)
+
+.PHONY: all run demo bench test test-unit test-live test-system check-programs asan format tidy install clean deps
 .DELETE_ON_ERROR:
 .SECONDARY:
--include $(shell find build -name '*.d' 2>/dev/null)
+-include $(shell find $(O) -name '*.d' 2>/dev/null)

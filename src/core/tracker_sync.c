@@ -93,8 +93,9 @@ void sync_existing(struct tracker *tracker, const struct event_existing *event)
 			tracker->sync_netns[tracker->sync_netns_count++] = event->tuple.netns;
 		return;
 	}
-	/* Minisocks and requests say nothing without the connection that they came from or lead to. */
-	if (!event->header.cookie || event->state == TCP_TIME_WAIT || event->state == TCP_NEW_SYN_RECV)
+	/* Minisocks and requests say nothing without the connection that they came from or lead to; nor does CLOSE. */
+	if (!event->header.cookie || event->state == TCP_TIME_WAIT || event->state == TCP_NEW_SYN_RECV ||
+	    event->state == TCP_CLOSE)
 		return;
 	connection = connection_find(tracker->table, event->header.cookie);
 	if (connection && existing_is_another_life(connection, event)) {

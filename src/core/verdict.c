@@ -95,8 +95,9 @@ void verdict_blame_closer(const struct facts *facts, struct verdict *verdict, en
 void verdict_blame_fin(const struct facts *facts, struct verdict *verdict)
 {
 	const struct local_act *fin = &facts->ending->fin;
+	enum connection_how how = fin->flags & EVENT_FILE_DEAD ? HOW_CLOSE : HOW_SHUTDOWN;
 
-	verdict_blame(facts, verdict, fin, fin->flags & EVENT_FILE_DEAD ? HOW_CLOSE : HOW_SHUTDOWN);
+	verdict_blame(facts, verdict, fin, fin->flags & (EVENT_FILE_DEAD | EVENT_FILE_ALIVE) ? how : HOW_NONE);
 }
 
 bool verdict_timeout(const struct facts *facts, struct verdict *verdict, enum connection_cause cause)

@@ -52,6 +52,12 @@ static const struct hook hooks[] = {
 
 _Static_assert(sizeof(hooks) / sizeof(hooks[0]) <= HOOKS_MAX, "the callers' arrays");
 
+const struct hook *hooks_table(size_t *count)
+{
+	*count = sizeof(hooks) / sizeof(hooks[0]);
+	return hooks;
+}
+
 const char *hook_tier_name(enum hook_tier tier)
 {
 	static const char *const names[] = {
@@ -102,7 +108,7 @@ static int option_try_iterator(const struct btf *btf, const struct hook_option *
 	return -ENOENT;
 }
 
-static int option_try(const struct btf *btf, const struct hook_option *option, char *why, size_t size)
+int hook_option_try(const struct btf *btf, const struct hook_option *option, char *why, size_t size)
 {
 	int status;
 
@@ -139,7 +145,7 @@ static void hook_choose(const struct btf *btf, enum hook_tier wish, struct hook_
 
 		if (narrow && options[i].tier != wish)
 			continue;
-		status = option_try(btf, &options[i], why, sizeof(why));
+		status = hook_option_try(btf, &options[i], why, sizeof(why));
 		if (!status)
 			choice->option = &options[i];
 		else if (status != -EPROTONOSUPPORT && !choice->refused[0]) /* a variant is no better option */

@@ -46,6 +46,10 @@ struct hook_choice {
 };
 
 const char *hook_tier_name(enum hook_tier tier);
+/* The whole table. */
+const struct hook *hooks_table(size_t *count);
+/* Does this kernel offer what the option needs? 0, or -errno with the reason in why. */
+int hook_option_try(const struct btf *btf, const struct hook_option *option, char *why, size_t size);
 /*
  * Decides for each hook of the table. wish: TIER_ANY, or the only tier to be used where a hook has
  * several. Returns how many choices were filled (at most HOOKS_MAX).

@@ -110,15 +110,17 @@ static void take_event(void *arg, const struct event_header *event)
 	intake->sink.event(intake->sink.arg, event);
 }
 
-/* Takes in what has a time up to then. */
-static void take_rings(struct intake *intake, uint64_t until_ns)
+/* Takes in what has a time up to then. Is there more? */
+static bool take_rings(struct intake *intake, uint64_t until_ns)
 {
 	uint32_t taken = monitor_consume(intake->monitor, until_ns, RECORDS_AT_ONCE, take_event, intake);
+	bool more = taken == RECORDS_AT_ONCE;
 
-	if (taken == RECORDS_AT_ONCE)
-		until_ns = intake->last_event_ns; /* there is more */
+	if (more)
+		until_ns = intake->last_event_ns;
 	pass_listed(intake, until_ns);
 	intake->sink.tick(intake->sink.arg, until_ns);
+	return more;
 }
 
 /* Events younger than the guard may still lack older ones of other CPUs. */
@@ -200,7 +202,10 @@ int intake_poll(struct intake *intake)
 
 int intake_drain(struct intake *intake)
 {
-	take_rings(intake, UINT64_MAX);
+	uint64_t now_ns = feature_monotonic_ns(); /* no event is younger: the hooks are off */
+
+	while (take_rings(intake, now_ns))
+		;
 	return take_losses(intake);
 }
 

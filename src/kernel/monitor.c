@@ -6,12 +6,14 @@
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
+#include <linux/membarrier.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "kernel/features.h"
@@ -27,6 +29,17 @@ static int libbpf_keep_complaint(enum libbpf_print_level level, const char *form
 		libbpf_complaint[strcspn(libbpf_complaint, "\n")] = '\0';
 	}
 	return 0;
+}
+
+void monitor_complaint_clear(void)
+{
+	libbpf_complaint[0] = '\0';
+	libbpf_set_print(libbpf_keep_complaint);
+}
+
+const char *monitor_complaint(void)
+{
+	return libbpf_complaint;
 }
 
 static void settings_fill(struct monitor *monitor, const struct monitor_config *config, const struct btf *btf)
@@ -235,8 +248,7 @@ int monitor_open(struct monitor **result, const struct monitor_config *config, c
 
 	if (!monitor)
 		return -ENOMEM;
-	libbpf_complaint[0] = '\0';
-	libbpf_set_print(libbpf_keep_complaint);
+	monitor_complaint_clear();
 	btf = btf__load_vmlinux_btf();
 	if (!btf) {
 		snprintf(why, size, "this kernel has no BTF (/sys/kernel/btf/vmlinux): it needs CONFIG_DEBUG_INFO_BTF=y, "
@@ -261,6 +273,9 @@ void monitor_detach(struct monitor *monitor)
 {
 	for (size_t i = 0; i < monitor->link_count; i++)
 		bpf_link__destroy(monitor->links[i]);
+	/* Programs may still run on other CPUs: this is synchronize_rcu(), so it returns when they have. */
+	if (monitor->link_count)
+		syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0);
 	monitor->link_count = 0;
 }
 

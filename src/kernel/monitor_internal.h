@@ -26,4 +26,8 @@ struct monitor {
 	struct cpu_state *states;    /* one a possible CPU, as the map gives them */
 };
 
+/* The first complaint of libbpf since it was last cleared; later ones only report consequences. */
+void monitor_complaint_clear(void);
+const char *monitor_complaint(void);
+
 #endif

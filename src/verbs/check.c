@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "kernel/monitor.h"
+#include "kernel/monitor_try.h"
 #include "options.h"
 #include "report/fields.h"
 #include "report/text.h"
@@ -17,6 +18,7 @@
 
 struct check_options {
 	enum report_format format;
+	bool programs;
 };
 
 static const char *const format_texts[] = {"table", "json"};
@@ -25,6 +27,8 @@ static const struct name_table format_names = {format_texts, 2}; /* enum report_
 static const struct option_spec specs[] = {
 	{.short_name = 'o', .long_name = "output", .argument = "FORMAT", .type = OPTION_NAME, .names = &format_names,
 	 .offset = offsetof(struct check_options, format), .help = "table or json (one object a line)"},
+	{.long_name = "programs", .type = OPTION_FLAG, .offset = offsetof(struct check_options, programs),
+	 .help = "show every BPF program to the verifier, also those not chosen here"},
 };
 
 static const char *tier_of(const struct hook_choice *choice)
@@ -80,6 +84,30 @@ static void print_json(const struct hook_choice *choices, size_t count)
 	text_free(&text);
 }
 
+static void print_trial(void *arg, const struct program_trial *trial)
+{
+	int *refused = arg;
+
+	printf("%-25s %-11s ", trial->program, hook_tier_name(trial->option->tier));
+	if (!trial->offered)
+		printf("skipped: %s\n", trial->why);
+	else if (trial->status)
+		printf("REFUSED: %s (%s)\n", strerror(-trial->status), trial->why);
+	else
+		printf("loaded, %u instructions verified\n", trial->verified_instructions);
+	*refused += trial->offered && trial->status;
+}
+
+static int check_programs(void)
+{
+	char why[256] = "";
+	int refused = 0, status = monitor_try_programs(print_trial, &refused, why, sizeof(why));
+
+	if (status)
+		return verb_fail(EXIT_UNSUPPORTED, "check", "cannot try programs", why);
+	return refused ? verb_fail(EXIT_FAILED, "check", "some programs were refused", "see above") : EXIT_DONE;
+}
+
 int verb_check(int argc, char **argv)
 {
 	static const struct option_verb verb = {
@@ -100,6 +128,8 @@ int verb_check(int argc, char **argv)
 
 	if (outcome)
 		return outcome == OPTIONS_HELP ? EXIT_DONE : EXIT_USAGE;
+	if (options.programs)
+		return check_programs();
 	status = monitor_open(&monitor, &config, why, sizeof(why));
 	if (status)
 		return verb_fail(status == -EPERM || status == -EOPNOTSUPP ? EXIT_UNSUPPORTED : EXIT_FAILED, "check",

@@ -372,7 +372,7 @@ static int watch_finish(struct watch *watch, int status)
 	struct recording_writer *recording = watch->recording;
 
 	monitor_detach(watch->monitor);
-	if (!status && !watch->output_closed && !pipeline_is_done(watch->pipeline))
+	if (!status) /* also where nobody wants more lines: every event is accounted for */
 		status = intake_drain(watch->intake);
 	pipeline_finish(watch->pipeline);
 	write_out(watch);

@@ -1,0 +1,57 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# run.sh SUITE...: runs suites and closes with the sum over all of them, "N passed, N failed, N skipped".
+# "unit PROGRAM... [--]" runs cmocka programs; "live" and "system" run the programs of those names, which
+# need root and count as one skipped test each without it. Output goes to the terminal as it comes.
+set -u
+O=${O:-build}
+passed=0 failed=0 skipped=0
+
+add() { passed=$((passed + $1)); failed=$((failed + $2)); skipped=$((skipped + $3)); }
+
+# The last line of its kind in a log: the number before a word, or 0.
+number() { grep -aoE "$1" "$2" | tail -1 | grep -oE '[0-9]+' || echo 0; }
+
+unit() {
+	local log status good bad left
+	log=$(mktemp)
+	echo "== $1"
+	timeout 600 "$1" 2>&1 | tee "$log"
+	status=${PIPESTATUS[0]}
+	good=$(number '\[  PASSED  \] [0-9]+' "$log"); bad=$(number '\[  FAILED  \] [0-9]+' "$log")
+	left=$(number '\[  SKIPPED \] [0-9]+' "$log")
+	[ "$status" -eq 0 ] || [ "$bad" -gt 0 ] || bad=1 # it crashed
+	add "$good" "$bad" "$left"
+	rm -f "$log"
+}
+
+suite() {
+	local log status line
+	if [ "$(id -u)" -ne 0 ]; then
+		echo "skip $1: needs root"
+		add 0 0 1
+		return
+	fi
+	log=$(mktemp)
+	echo "== $1"
+	LASTACK=$O/lastack timeout 1200 "$O/$1" 2>&1 | tee "$log"
+	status=${PIPESTATUS[0]}
+	line=$(grep -aE '^[0-9]+ passed, [0-9]+ failed' "$log" | tail -1)
+	if [ -z "$line" ]; then
+		echo "FAIL $1: ended with status $status and no closing line"
+		add 0 1 0
+	else
+		# shellcheck disable=SC2046 # three numbers
+		add $(echo "$line 0" | grep -oE '[0-9]+' | head -3)
+	fi
+	rm -f "$log"
+}
+
+while [ $# -gt 0 ]; do
+	case $1 in
+	unit) shift; while [ $# -gt 0 ] && [ "$1" != -- ]; do unit "$1"; shift; done; [ $# -eq 0 ] || shift ;;
+	*) suite "$1"; shift ;;
+	esac
+done
+echo "$passed passed, $failed failed, $skipped skipped"
+[ "$failed" -eq 0 ]
