@@ -11,7 +11,7 @@ Q := $(if $(V),,@)
 say = $(if $(V),,@printf '  %-7s %s\n' '$(1)' '$(2)')
 
 ARCH := $(shell uname -m | sed 's/x86_64/x86/; s/aarch64/arm64/; s/ppc64le/powerpc/; s/s390x/s390/; s/riscv64/riscv/')
-CPPFLAGS += -D_GNU_SOURCE -DLASTACK_VERSION='"$(VERSION)"' -Isrc -Iinclude -I$(O)
+CPPFLAGS += -D_GNU_SOURCE -DLASTACK_VERSION=$(VERSION) -Isrc -Iinclude -I$(O)
 CFLAGS ?= -O2 -g
 WARNINGS := -std=gnu17 -Wall -Wextra -Werror
 SANITIZE := -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
@@ -79,7 +79,8 @@ demo: all $(O)/demo
 	LASTACK=$(O)/lastack $(O)/demo
 bench: all $(O)/bench
 	$(O)/bench
-test: all $(UNIT) $(O)/live $(O)/system
+test-build: all $(UNIT) $(O)/live $(O)/demo $(O)/system $(O)/bench
+test: test-build
 	O=$(O) tests/run.sh unit $(UNIT) -- system live
 test-unit: $(UNIT)
 	O=$(O) tests/run.sh unit $(UNIT)
@@ -98,7 +99,7 @@ format:
 tidy: compile_commands.json
 	clang-tidy --quiet -p . $(SOURCES)
 compile_commands.json: Makefile
-	$(Q)for f in $(SOURCES); do printf '{"directory":"%s","file":"%s","command":"cc $(subst ",\\\\",$(CPPFLAGS)) $(WARNINGS) -c %s"}\n' \
+	$(Q)for f in $(SOURCES); do printf '{"directory":"%s","file":"%s","command":"cc $(CPPFLAGS) $(WARNINGS) -c %s"}\n' \
 		"$(CURDIR)" "$$f" "$$f"; done | sed '1s/^/[/; $$!s/$$/,/; $$s/$$/]/' > $@
 
 install: all
@@ -115,7 +116,7 @@ endif
 deps:
 	@O=$(O) tests/deps.sh $(PACKAGES)
 
-.PHONY: all run demo bench test test-unit test-live test-system check-programs asan format tidy install clean deps
+.PHONY: all run demo bench test test-build test-unit test-live test-system check-programs asan format tidy install clean deps
 .DELETE_ON_ERROR:
 .SECONDARY:
 -include $(shell find $(O) -name '*.d' 2>/dev/null)

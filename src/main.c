@@ -42,7 +42,7 @@ int main(int argc, char **argv)
 	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"))
 		return help(stdout, EXIT_DONE);
 	if (!strcmp(argv[1], "--version")) {
-		printf("lastack %s\n", LASTACK_VERSION);
+		printf("lastack %s\n", LASTACK_VERSION_TEXT);
 		return EXIT_DONE;
 	}
 	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)

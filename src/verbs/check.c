@@ -41,7 +41,7 @@ static void print_table(const struct hook_choice *choices, size_t count)
 	struct utsname name;
 
 	uname(&name);
-	printf("lastack %s on Linux %s %s\n\n%-22s %-11s %s\n", LASTACK_VERSION, name.release, name.machine, "HOOK", "TIER",
+	printf("lastack %s on Linux %s %s\n\n%-22s %-11s %s\n", LASTACK_VERSION_TEXT, name.release, name.machine, "HOOK", "TIER",
 	       "ATTACHED TO");
 	for (size_t i = 0; i < count; i++) {
 		printf("%-22s %-11s %s\n", choices[i].hook->fact, tier_of(&choices[i]),

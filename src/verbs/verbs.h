@@ -5,6 +5,11 @@
 #ifndef LASTACK_VERBS_VERBS_H
 #define LASTACK_VERBS_VERBS_H
 
+/* LASTACK_VERSION comes from the makefile as a bare number, so that no quotes pass through shells. */
+#define VERB_TEXT_OF(token) #token
+#define VERB_TEXT(macro) VERB_TEXT_OF(macro)
+#define LASTACK_VERSION_TEXT VERB_TEXT(LASTACK_VERSION)
+
 /* Documented in the README; shared by all verbs. */
 enum exit_status {
 	EXIT_DONE = 0,

@@ -22,7 +22,7 @@
 #include <unistd.h>
 
 #define LINES_WAIT_MS 3000
-#define POLL_MS 50
+#define POLL_MS       50
 
 struct act {
 	const char *headline;
@@ -37,8 +37,8 @@ struct stage {
 	int lines_fd;      /* what lastack prints */
 	char line[4096];   /* the one that has begun */
 	size_t line_bytes;
-	char server[16];   /* the server's port in the act that is on, as it stands in a line */
-	int lines_seen;    /* lines of this act */
+	char server[16]; /* the server's port in the act that is on, as it stands in a line */
+	int lines_seen;  /* lines of this act */
 	pid_t player;
 	int player_fd;
 };
@@ -194,7 +194,7 @@ static const struct act acts[] = {
 };
 
 #define FIRST_PORT 8001
-#define ACTS (sizeof(acts) / sizeof(*acts))
+#define ACTS       (sizeof(acts) / sizeof(*acts))
 
 /* Plays one act for each number that comes, and sends it back when done. */
 static _Noreturn void player_serve(struct play *play, int fd)

@@ -51,9 +51,7 @@ static int diag_exchange(int fd, int type, int flags, int family, enum end end, 
 		.header = {.nlmsg_len = sizeof(request),
 			   .nlmsg_type = (uint16_t)type,
 			   .nlmsg_flags = (uint16_t)(NLM_F_REQUEST | flags)},
-		.body = {.sdiag_family = (uint8_t)family,
-			 .sdiag_protocol = IPPROTO_TCP,
-			 .idiag_states = ~0U},
+		.body = {.sdiag_family = (uint8_t)family, .sdiag_protocol = IPPROTO_TCP, .idiag_states = ~0U},
 	};
 	request.body.id.idiag_sport = htons(port[0]);
 	request.body.id.idiag_dport = htons(port[1]);
@@ -76,8 +74,8 @@ static int reply_error(const union diag_reply *reply)
 int diag_query(int fd, int family, enum end end, uint16_t local_port, uint16_t remote_port, struct diag *out)
 {
 	union diag_reply reply;
-	int error = diag_exchange(fd, SOCK_DIAG_BY_FAMILY, 0, family, end,
-				  (uint16_t[]){local_port, remote_port}, &reply);
+	int error = diag_exchange(fd, SOCK_DIAG_BY_FAMILY, 0, family, end, (uint16_t[]){local_port, remote_port},
+				  &reply);
 	if (!error)
 		error = reply_error(&reply);
 	memset(out, 0, sizeof(*out));
@@ -98,7 +96,7 @@ int diag_query(int fd, int family, enum end end, uint16_t local_port, uint16_t r
 int diag_destroy(int fd, int family, enum end end, uint16_t local_port, uint16_t remote_port)
 {
 	union diag_reply reply;
-	int error = diag_exchange(fd, SOCK_DESTROY, NLM_F_ACK, family, end,
-				  (uint16_t[]){local_port, remote_port}, &reply);
+	int error = diag_exchange(fd, SOCK_DESTROY, NLM_F_ACK, family, end, (uint16_t[]){local_port, remote_port},
+				  &reply);
 	return error ? error : reply_error(&reply);
 }

@@ -39,8 +39,7 @@ struct diag {
 int diag_open(const struct world *world, enum end end);
 
 /* What there is between two ports of the two ends; state STATE_GONE when nothing. 0 or -errno. */
-int diag_query(int fd, int family, enum end end, uint16_t local_port, uint16_t remote_port,
-	       struct diag *out);
+int diag_query(int fd, int family, enum end end, uint16_t local_port, uint16_t remote_port, struct diag *out);
 
 /* SOCK_DESTROY, as `ss -K` does it. */
 int diag_destroy(int fd, int family, enum end end, uint16_t local_port, uint16_t remote_port);

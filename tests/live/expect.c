@@ -14,9 +14,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define REPORT_WAIT_MS 5000   /* lastack promises 1.5 s; the machine may be busy */
+#define REPORT_WAIT_MS   5000 /* lastack promises 1.5 s; the machine may be busy */
 #define REVISION_WAIT_MS 1200 /* how long a later revision may take to spoil what was right */
-#define POLL_MS 20
+#define POLL_MS          20
 #define EXPECTATIONS_MAX 8
 #define DIFFERENCE_BYTES 2048
 
@@ -24,7 +24,7 @@ struct remembered {
 	struct expectation expectation;
 	struct connection connection;
 	enum end end;
-	pid_t pid;         /* whose process it must be, and its name: the actor may be gone later */
+	pid_t pid; /* whose process it must be, and its name: the actor may be gone later */
 	char comm[48];
 	bool failed;
 };
@@ -52,8 +52,7 @@ void expectations_open(struct play *play, int report_log_fd)
 	play->expectations = expectations;
 }
 
-__attribute__((format(printf, 2, 3)))
-static void differ(struct comparison *comparison, const char *format, ...)
+__attribute__((format(printf, 2, 3))) static void differ(struct comparison *comparison, const char *format, ...)
 {
 	size_t used = strlen(comparison->differences);
 	va_list arguments;
@@ -76,8 +75,7 @@ static const char *text_of(const json_t *value)
 	return json_is_string(value) ? json_string_value(value) : "null";
 }
 
-static void compare_text(struct comparison *comparison, const char *name, const json_t *value,
-			 const char *expected)
+static void compare_text(struct comparison *comparison, const char *name, const json_t *value, const char *expected)
 {
 	if (expected && !is_one_of(expected, text_of(value)))
 		differ(comparison, " expected %s=%s, got %s;", name, expected, text_of(value));
@@ -88,8 +86,7 @@ static void compare_member(struct comparison *comparison, const char *name, cons
 	compare_text(comparison, name, json_object_get(comparison->report, name), expected);
 }
 
-static void compare_range(struct comparison *comparison, const char *name, const json_t *value,
-			  struct range expected)
+static void compare_range(struct comparison *comparison, const char *name, const json_t *value, struct range expected)
 {
 	if (!expected.checked)
 		return;
@@ -108,7 +105,7 @@ static void compare_integer(struct comparison *comparison, const char *name, str
 /* The class that report.h gives to a cause. */
 static const char *class_of_cause(const char *cause)
 {
-#define CLASS_TEXT(name, text) [name] = text,
+#define CLASS_TEXT(name, text)         [name] = text,
 #define CAUSE_CLASS(name, text, class) {text, class},
 	static const char *const class_text[] = {CONNECTION_CLASSES(CLASS_TEXT)};
 	static const struct {
@@ -126,7 +123,8 @@ static void compare_path(struct comparison *comparison, const struct expectation
 	char path[512] = "", pattern[256];
 	size_t i;
 	const json_t *state;
-	json_array_foreach(json_object_get(comparison->report, "states"), i, state) {
+	json_array_foreach(json_object_get(comparison->report, "states"), i, state)
+	{
 		size_t used = strlen(path);
 		snprintf(path + used, sizeof(path) - used, "%s%s", i ? ">" : "",
 			 text_of(json_object_get(state, "state")));
@@ -134,8 +132,8 @@ static void compare_path(struct comparison *comparison, const struct expectation
 	if (expectation->whole_path)
 		snprintf(pattern, sizeof(pattern), "%s", expectation->whole_path);
 	else if (expectation->path)
-		snprintf(pattern, sizeof(pattern), "%s>ESTABLISHED>%s",
-			 end == CLIENT ? "SYN_SENT" : "SYN_RECV", expectation->path);
+		snprintf(pattern, sizeof(pattern), "%s>ESTABLISHED>%s", end == CLIENT ? "SYN_SENT" : "SYN_RECV",
+			 expectation->path);
 	else
 		return;
 	if (!path_matches(pattern, path))
@@ -164,8 +162,7 @@ static void compare_ending(struct comparison *comparison, const char *expected)
 	if (json_is_integer(signal))
 		snprintf(got, sizeof(got), "signal %d", (int)json_integer_value(signal));
 	if (!is_one_of(expected ? expected : "null", got))
-		differ(comparison, " expected exit code or signal=%s, got %s;", expected ? expected : "null",
-		       got);
+		differ(comparison, " expected exit code or signal=%s, got %s;", expected ? expected : "null", got);
 }
 
 static void compare_numbers(struct comparison *comparison, const struct expectation *expectation)
@@ -189,8 +186,7 @@ static void compare_numbers(struct comparison *comparison, const struct expectat
 		      expectation->probes_sent);
 }
 
-static void compare_place(struct comparison *comparison, const struct play *play,
-			  const struct remembered *remembered)
+static void compare_place(struct comparison *comparison, const struct play *play, const struct remembered *remembered)
 {
 	const json_t *verdict = json_object_get(json_object_get(comparison->report, "conformance"), "verdict");
 	if (!strcmp(text_of(verdict), "violation"))
@@ -201,8 +197,7 @@ static void compare_place(struct comparison *comparison, const struct play *play
 	compare_member(comparison, "remote_addr", world_address(play->family, other_end(remembered->end)));
 }
 
-static void compare_report(struct comparison *comparison, const struct play *play,
-			   const struct remembered *remembered)
+static void compare_report(struct comparison *comparison, const struct play *play, const struct remembered *remembered)
 {
 	const struct expectation *expectation = &remembered->expectation;
 	const char *cause = text_of(json_object_get(comparison->report, "cause"));
@@ -214,8 +209,7 @@ static void compare_report(struct comparison *comparison, const struct play *pla
 	compare_member(comparison, "how", expectation->how);
 	compare_member(comparison, "error", expectation->error);
 	compare_member(comparison, "role", expectation->role ? expectation->role : role);
-	compare_member(comparison, "completeness",
-		       expectation->completeness ? expectation->completeness : "complete");
+	compare_member(comparison, "completeness", expectation->completeness ? expectation->completeness : "complete");
 	compare_ending(comparison, expectation->ending);
 	compare_process(comparison, remembered);
 	compare_path(comparison, expectation, remembered->end);
@@ -227,8 +221,7 @@ static void compare_report(struct comparison *comparison, const struct play *pla
 			     expectation->time_wait_end);
 }
 
-static json_t *report_find(const struct play *play, const struct connection *connection, enum end end,
-			   size_t *distinct)
+static json_t *report_find(const struct play *play, const struct connection *connection, enum end end, size_t *distinct)
 {
 	struct report_key key = {
 		.netns = play->world.netns_inode[end],
@@ -242,8 +235,7 @@ static json_t *report_find(const struct play *play, const struct connection *con
 }
 
 /* Both ends must give the connection the same id. */
-static void compare_id(struct comparison *comparison, const struct play *play,
-		       const struct remembered *remembered)
+static void compare_id(struct comparison *comparison, const struct play *play, const struct remembered *remembered)
 {
 	size_t distinct;
 	const json_t *other = report_find(play, &remembered->connection, other_end(remembered->end), &distinct);
@@ -283,8 +275,8 @@ static void mismatch_say(struct play *play, struct remembered *remembered, const
 {
 	static char line[16384];
 	report_print(comparison->report, line, sizeof(line));
-	say(play, "\n  %s end:%s\n    %s", remembered->end == CLIENT ? "client" : "server",
-	    comparison->differences, line);
+	say(play, "\n  %s end:%s\n    %s", remembered->end == CLIENT ? "client" : "server", comparison->differences,
+	    line);
 	remembered->failed = true;
 	play->expectations->mismatches++;
 }

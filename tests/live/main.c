@@ -22,14 +22,14 @@
 #include <time.h>
 #include <unistd.h>
 
-#define RUNS_MAX 512
+#define RUNS_MAX     512
 #define JOBS_DEFAULT 24
 
 struct options {
 	const char *only, *lastack, *log_path;
 	int family; /* 4, 6, or 0: both */
 	int jobs;
-	bool list, no_monitor, global;
+	bool list, no_monitor, apart, global;
 };
 
 struct run {
@@ -51,8 +51,9 @@ struct session {
 };
 
 static const struct test_table *const tables[] = {
-	&time_wait_tests, &timeout_tests, &lost_tests,  &open_tests,
-	&orderly_tests,	  &reset_tests,	  &limit_tests, &near_miss_tests, &near_miss_network_tests,
+	&time_wait_tests, &timeout_tests,   &lost_tests,
+	&open_tests,      &orderly_tests,   &reset_tests,
+	&limit_tests,     &near_miss_tests, &near_miss_network_tests,
 };
 
 static const char *family_name(int family)
@@ -95,8 +96,7 @@ static void session_plan(struct session *session)
 			int family = families[i % 2];
 			bool other_family = session->options.family &&
 					    session->options.family != (family == AF_INET6 ? 6 : 4);
-			if (other_family || !is_wanted(&session->options, test) ||
-			    session->run_count == RUNS_MAX)
+			if (other_family || !is_wanted(&session->options, test) || session->run_count == RUNS_MAX)
 				continue;
 			session->runs[session->run_count++] =
 				(struct run){.test = test, .family = family, .number = number};
@@ -108,8 +108,8 @@ static void session_plan(struct session *session)
 static void run_print(const struct run *run, const char *word)
 {
 	const char *text = run->text ? run->text : "";
-	printf("%s %s %s %s%s%s\n", word, run->test->id, family_name(run->family), run->test->name,
-	       *text ? ": " : "", text);
+	printf("%s %s %s %s%s%s\n", word, run->test->id, family_name(run->family), run->test->name, *text ? ": " : "",
+	       text);
 	fflush(stdout);
 }
 
@@ -134,7 +134,9 @@ static void run_start(struct session *session, struct run *run)
 	if (run->pid == 0) {
 		struct play play = {.test = run->test,
 				    .family = run->family,
+				    .monitored = !session->options.no_monitor,
 				    .lastack = session->options.lastack,
+				    .apart = session->options.apart,
 				    .text = run->text};
 		play_run(&play, run->number, session->log_fd);
 	}
@@ -226,10 +228,9 @@ static void monitor_check(struct session *session)
 	snprintf(detail, sizeof(detail), "wait status %#x", session->monitor.wait_status);
 	session_say(session, clean, "lastack_ends_on_sigint", detail);
 	bool counted = monitor_summary(&session->monitor, n);
-	snprintf(detail, sizeof(detail), "generated %llu delivered %llu lost %llu filtered %llu", n[0], n[1],
-		 n[2], n[3]);
-	session_say(session, counted && n[0] == n[1] + n[2] + n[3] && n[0] > 0, "every_event_is_accounted_for",
-		    detail);
+	snprintf(detail, sizeof(detail), "generated %llu delivered %llu lost %llu filtered %llu", n[0], n[1], n[2],
+		 n[3]);
+	session_say(session, counted && n[0] == n[1] + n[2] + n[3] && n[0] > 0, "every_event_is_accounted_for", detail);
 	session_say(session, counted && n[2] == 0, "no_event_was_lost", detail);
 	fprintf(stderr, "%s", session->monitor.text);
 }
@@ -253,8 +254,7 @@ static void session_start_monitor(struct session *session)
 	session->log_fd = log_open(&session->options);
 	int error = monitor_start(&session->monitor, argv, session->log_fd);
 	if (error) {
-		fprintf(stderr, "live: %s does not watch: %s\n%s", path, strerror(-error),
-			session->monitor.text);
+		fprintf(stderr, "live: %s does not watch: %s\n%s", path, strerror(-error), session->monitor.text);
 		exit(1);
 	}
 	free(path);
@@ -262,9 +262,10 @@ static void session_start_monitor(struct session *session)
 
 static void usage(FILE *out)
 {
-	fprintf(out, "usage: live [--only ID|NAME,...] [--family 4|6] [-j JOBS] [--no-monitor] [--global]\n"
+	fprintf(out, "usage: live [--only ID|NAME,...] [--family 4|6] [-j JOBS] [--no-monitor|--apart] [--global]\n"
 		     "            [--lastack PATH] [--log FILE] [--list]\n"
 		     "  --no-monitor  play the cases and check what the sockets saw, without lastack\n"
+		     "  --apart       one lastack for each test, which sees nothing else: for a busy host\n"
 		     "  --global      also those that change a limit of the whole host for a moment\n"
 		     "  --lastack     the program to test (else $LASTACK, else build/lastack)\n"
 		     "  --log         keep the reports in a file\n");
@@ -273,11 +274,11 @@ static void usage(FILE *out)
 static void options_parse(struct options *options, int argc, char **argv)
 {
 	static const struct option names[] = {
-		{"only", required_argument, NULL, 'o'},	  {"family", required_argument, NULL, 'f'},
+		{"only", required_argument, NULL, 'o'},    {"family", required_argument, NULL, 'f'},
 		{"lastack", required_argument, NULL, 'l'}, {"log", required_argument, NULL, 'L'},
-		{"no-monitor", no_argument, NULL, 'n'},	  {"global", no_argument, NULL, 'g'},
-		{"list", no_argument, NULL, 't'},	  {"help", no_argument, NULL, 'h'},
-		{0},
+		{"no-monitor", no_argument, NULL, 'n'},    {"global", no_argument, NULL, 'g'},
+		{"list", no_argument, NULL, 't'},          {"help", no_argument, NULL, 'h'},
+		{"apart", no_argument, NULL, 'a'},         {0},
 	};
 	const char *from_environment = getenv("LASTACK");
 	*options = (struct options){.jobs = JOBS_DEFAULT,
@@ -289,6 +290,7 @@ static void options_parse(struct options *options, int argc, char **argv)
 		case 'l': options->lastack = optarg; break;
 		case 'L': options->log_path = optarg; break;
 		case 'n': options->no_monitor = true; break;
+		case 'a': options->apart = true; break;
 		case 'g': options->global = true; break;
 		case 't': options->list = true; break;
 		case 'j': options->jobs = atoi(optarg) > 0 ? atoi(optarg) : 1; break;
@@ -317,10 +319,11 @@ int main(int argc, char **argv)
 		fprintf(stderr, "live: needs root, for network namespaces and for lastack\n");
 		return 1;
 	}
-	if (!session.options.no_monitor)
+	bool common = !session.options.no_monitor && !session.options.apart;
+	if (common)
 		session_start_monitor(&session);
 	session_run(&session);
-	if (!session.options.no_monitor) {
+	if (common) {
 		monitor_check(&session);
 		reports_check(&session);
 	}

@@ -16,8 +16,8 @@
 #include <unistd.h>
 
 #define START_WAIT_MS 20000
-#define STOP_WAIT_MS 15000
-#define POLL_MS 50
+#define STOP_WAIT_MS  15000
+#define POLL_MS       50
 
 static void text_read(struct monitor *monitor)
 {
@@ -93,6 +93,6 @@ int monitor_stop(struct monitor *monitor)
 bool monitor_summary(const struct monitor *monitor, unsigned long long numbers[4])
 {
 	const char *at = strstr(monitor->text, "generated ");
-	return at && sscanf(at, "generated %llu delivered %llu lost %llu filtered %llu", &numbers[0],
-			    &numbers[1], &numbers[2], &numbers[3]) == 4;
+	return at && sscanf(at, "generated %llu delivered %llu lost %llu filtered %llu", &numbers[0], &numbers[1],
+			    &numbers[2], &numbers[3]) == 4;
 }

@@ -12,11 +12,11 @@
 #define MONITOR_WORDS 16
 
 struct monitor {
-	pid_t pid;           /* 0: not running */
+	pid_t pid; /* 0: not running */
 	int stderr_fd;
-	char text[65536];    /* what came on standard error so far */
+	char text[65536]; /* what came on standard error so far */
 	size_t text_bytes;
-	int wait_status;     /* once it has ended */
+	int wait_status; /* once it has ended */
 };
 
 /*

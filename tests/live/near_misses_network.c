@@ -65,8 +65,7 @@ static void user_timeout_not_reached(struct play *play)
 	play_do(play, CLIENT, op_option, c.fd[CLIENT], IPPROTO_TCP, TCP_USER_TIMEOUT, 20000);
 	recover_from_loss(play, c, 1);
 	play_close_in_order(play, &c, CLIENT);
-	expect(play, &c, CLIENT, CLOSED_FIRST, BY_CLOSE, .retransmits = AT_LEAST(1),
-	       .user_timeout_ms = EXACTLY(20000));
+	expect(play, &c, CLIENT, CLOSED_FIRST, BY_CLOSE, .retransmits = AT_LEAST(1), .user_timeout_ms = EXACTLY(20000));
 	expect(play, &c, SERVER, CLOSED_SECOND);
 }
 

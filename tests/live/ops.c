@@ -22,7 +22,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define POLL_MS 2
+#define POLL_MS     2
 #define FULL_FOR_MS 300
 
 static char block[16384];
@@ -121,8 +121,7 @@ long op_connect_fast(const long *v)
 {
 	struct sockaddr_storage address;
 	socklen_t bytes = world_sockaddr((int)v[1], (enum end)v[2], (uint16_t)v[3], &address);
-	return result_of(sendto((int)v[0], block, 1, MSG_FASTOPEN | MSG_NOSIGNAL,
-				(struct sockaddr *)&address, bytes));
+	return result_of(sendto((int)v[0], block, 1, MSG_FASTOPEN | MSG_NOSIGNAL, (struct sockaddr *)&address, bytes));
 }
 
 static long error_take(int fd)

@@ -23,21 +23,21 @@ long op_accept(const long *v);           /* descriptor: waits, new descriptor */
 long op_local_port(const long *v);       /* descriptor: port */
 long op_cookie(const long *v);           /* descriptor: socket cookie */
 
-long op_send(const long *v);             /* descriptor, bytes: sends all */
-long op_fill(const long *v);             /* descriptor: sends until the buffer stays full, bytes */
-long op_receive(const long *v);          /* descriptor, bytes: receives all of them */
-long op_receive_end(const long *v);      /* descriptor: receives up to the peer's FIN, bytes */
-long op_wait_unread(const long *v);      /* descriptor, bytes: waits until so many can be read */
-long op_wait_error(const long *v);       /* descriptor: waits for the socket's error, errno */
-long op_unsent(const long *v);           /* descriptor: bytes that were not acknowledged */
+long op_send(const long *v);        /* descriptor, bytes: sends all */
+long op_fill(const long *v);        /* descriptor: sends until the buffer stays full, bytes */
+long op_receive(const long *v);     /* descriptor, bytes: receives all of them */
+long op_receive_end(const long *v); /* descriptor: receives up to the peer's FIN, bytes */
+long op_wait_unread(const long *v); /* descriptor, bytes: waits until so many can be read */
+long op_wait_error(const long *v);  /* descriptor: waits for the socket's error, errno */
+long op_unsent(const long *v);      /* descriptor: bytes that were not acknowledged */
 
-long op_option(const long *v);           /* descriptor, level, name, value */
-long op_linger(const long *v);           /* descriptor, on, seconds */
-long op_keepalive(const long *v);        /* descriptor, idle s, interval s, probes; 0 s: system default */
-long op_shutdown(const long *v);         /* descriptor, how */
-long op_disconnect(const long *v);       /* descriptor: connect(AF_UNSPEC) */
-long op_close(const long *v);            /* descriptor: milliseconds that it took */
-long op_duplicate(const long *v);        /* descriptor: its duplicate */
+long op_option(const long *v);     /* descriptor, level, name, value */
+long op_linger(const long *v);     /* descriptor, on, seconds */
+long op_keepalive(const long *v);  /* descriptor, idle s, interval s, probes; 0 s: system default */
+long op_shutdown(const long *v);   /* descriptor, how */
+long op_disconnect(const long *v); /* descriptor: connect(AF_UNSPEC) */
+long op_close(const long *v);      /* descriptor: milliseconds that it took */
+long op_duplicate(const long *v);  /* descriptor: its duplicate */
 
 long op_retransmitted(const long *v);    /* descriptor: retransmitted segments in all */
 long op_peer_window(const long *v);      /* descriptor: bytes that the peer would take */

@@ -5,6 +5,7 @@
  */
 #include "play.h"
 #include "expect.h"
+#include "monitor.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -12,13 +13,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
-#define POLL_MS 4
-#define PORTS_PER_TEST 24
+#define POLL_MS          4
+#define PORTS_PER_TEST   24
 #define SECONDS_TO_SPARE 90
 
 static const char *const comms[ENDS] = {"live-client", "live-server"};
@@ -98,7 +100,6 @@ void play_cast(struct play *play)
 
 void play_run(struct play *play, unsigned number, int report_log_fd)
 {
-	play->monitored = report_log_fd >= 0;
 	play->first_port = (uint16_t)(10000 + number * PORTS_PER_TEST);
 	play->listener_fd = -1;
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -106,11 +107,33 @@ void play_run(struct play *play, unsigned number, int report_log_fd)
 	int error = world_create(&play->world);
 	if (error)
 		play_fail(play, "cannot make the namespaces: %s", strerror(-error));
-	expectations_open(play, report_log_fd);
+	if (play->apart)
+		play_watch_alone(play, "1");
+	else
+		expectations_open(play, report_log_fd);
 	play_cast(play);
 	play->test->play(play);
 	int mismatches = expectations_conclude(play);
 	play_end(play, mismatches ? TEST_FAILED : TEST_PASSED);
+}
+
+void play_watch_alone(struct play *play, const char *settle_s)
+{
+	static struct monitor monitor;
+	char path[4096], words[][16] = {"live", "-o", "json", "--settle", "", "--netns", "", "--netns", ""};
+	char *argv[] = {path,     words[0], words[1], words[2], words[3], words[4],
+			words[5], words[6], words[7], words[8], NULL};
+	if (!play->monitored)
+		return;
+	snprintf(path, sizeof(path), "%s", play->lastack);
+	snprintf(words[4], sizeof(words[4]), "%s", settle_s);
+	snprintf(words[6], sizeof(words[6]), "%u", play->world.netns_inode[CLIENT]);
+	snprintf(words[8], sizeof(words[8]), "%u", play->world.netns_inode[SERVER]);
+	int log_fd = memfd_create("reports", MFD_CLOEXEC);
+	int error = monitor_start(&monitor, argv, log_fd);
+	if (error)
+		play_fail(play, "another lastack: %s: %s", strerror(-error), monitor.text);
+	expectations_open(play, log_fd);
 }
 
 long play_do_named(struct play *play, struct actor *actor, actor_op op, const char *name,
@@ -177,8 +200,7 @@ struct connection play_socket(struct play *play)
 void play_bind(struct play *play, struct connection *connection, int offset)
 {
 	connection->port[CLIENT] = (uint16_t)(play->first_port + offset);
-	play_do(play, CLIENT, op_bind, connection->fd[CLIENT], play->family, CLIENT,
-		connection->port[CLIENT]);
+	play_do(play, CLIENT, op_bind, connection->fd[CLIENT], play->family, CLIENT, connection->port[CLIENT]);
 }
 
 void play_connect_socket(struct play *play, struct connection *connection)
@@ -289,8 +311,7 @@ void play_wait_state(struct play *play, const struct connection *connection, enu
 	play_fail(play, "the %s end is in state %d, never reached %d", comms[end] + 5, diag.state, state);
 }
 
-void play_wait_timer(struct play *play, const struct connection *connection, enum end end, int timer,
-		     int retries)
+void play_wait_timer(struct play *play, const struct connection *connection, enum end end, int timer, int retries)
 {
 	struct diag diag = {0};
 	for (int waited = 0; waited < OP_WAIT_MS; waited += POLL_MS) {
@@ -299,8 +320,8 @@ void play_wait_timer(struct play *play, const struct connection *connection, enu
 			return;
 		play_sleep_ms(POLL_MS);
 	}
-	play_fail(play, "the %s end has timer %d with %d retries, never %d with %d", comms[end] + 5,
-		  diag.timer, diag.retries, timer, retries);
+	play_fail(play, "the %s end has timer %d with %d retries, never %d with %d", comms[end] + 5, diag.timer,
+		  diag.retries, timer, retries);
 }
 
 void play_wait_error(struct play *play, const struct connection *connection, enum end end, int error)
@@ -331,8 +352,8 @@ struct sequences play_sequences(struct play *play, const struct connection *conn
 	};
 }
 
-void play_inject(struct play *play, const struct connection *connection, enum end from, int flags,
-		 uint32_t sequence, uint32_t acknowledgement)
+void play_inject(struct play *play, const struct connection *connection, enum end from, int flags, uint32_t sequence,
+		 uint32_t acknowledgement)
 {
 	struct segment segment = {
 		.family = play->family,

@@ -23,10 +23,10 @@
 struct play;
 
 struct test {
-	const char *id;   /* S01.., or N01.. for a near miss */
+	const char *id; /* S01.., or N01.. for a near miss */
 	const char *name;
 	void (*play)(struct play *play);
-	int seconds;      /* about how long it takes: long ones start first */
+	int seconds; /* about how long it takes: long ones start first */
 	unsigned flags;
 };
 
@@ -44,22 +44,23 @@ struct connection {
 #define VERDICT_TEXT_BYTES 65536
 
 struct play {
-	const struct test *test;   /* NULL in the demonstration, which tells what fails by itself */
+	const struct test *test; /* NULL in the demonstration, which tells what fails by itself */
 	int family;
 	bool monitored;
-	const char *lastack;       /* the program, for a test that needs one of its own */
+	const char *lastack; /* the program, for a test that needs one of its own */
+	bool apart;          /* every test has one of its own */
 	struct world world;
 	struct actor actor[ENDS];
 	int diag_fd[ENDS];
-	uint16_t first_port;       /* ports from here on are this test's own */
-	int listener_fd;           /* of the server on first_port, -1: not listening */
+	uint16_t first_port; /* ports from here on are this test's own */
+	int listener_fd;     /* of the server on first_port, -1: not listening */
 	struct expectations *expectations;
-	char *text;                /* what the test says in the end, shared with the main program */
+	char *text; /* what the test says in the end, shared with the main program */
 };
 
 /*
- * Runs a test to its end in the calling process; never returns. The caller sets test, family, text and
- * lastack; number decides about the ports, report_log_fd is -1 where lastack does not run.
+ * Runs a test to its end in the calling process; never returns. The caller sets test, family, text,
+ * monitored, lastack and apart; number decides about the ports, the log is that of the common lastack.
  */
 _Noreturn void play_run(struct play *play, unsigned number, int report_log_fd);
 
@@ -67,21 +68,25 @@ _Noreturn void play_run(struct play *play, unsigned number, int report_log_fd);
 void play_cast(struct play *play);
 void play_cast_end(struct play *play, enum end end);
 
+/*
+ * From here on this test has a lastack of its own that sees nothing but its two namespaces and holds
+ * reports for so many seconds while a minisock lives on.
+ */
+void play_watch_alone(struct play *play, const char *settle_s);
+
 /* Ends the test. */
 _Noreturn void play_fail(struct play *play, const char *format, ...) __attribute__((format(printf, 2, 3)));
 _Noreturn void play_skip(struct play *play, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-#define play_check(play, condition) \
-	do { \
-		if (!(condition)) \
-			play_fail(play, "%s:%d: not so: %s", __func__, __LINE__, #condition); \
+#define play_check(play, condition)                                                                                    \
+	do {                                                                                                           \
+		if (!(condition))                                                                                      \
+			play_fail(play, "%s:%d: not so: %s", __func__, __LINE__, #condition);                          \
 	} while (0)
 
 /* Lets the actor of an end run an operation. play_do() ends the test on an error. */
-#define play_do(play, end, op, ...) \
-	play_do_named(play, &(play)->actor[end], op, #op, (long[OP_ARGUMENTS]){__VA_ARGS__})
-#define play_try(play, end, op, ...) \
-	actor_call(&(play)->actor[end], op, (long[OP_ARGUMENTS]){__VA_ARGS__})
+#define play_do(play, end, op, ...)  play_do_named(play, &(play)->actor[end], op, #op, (long[OP_ARGUMENTS]){__VA_ARGS__})
+#define play_try(play, end, op, ...) actor_call(&(play)->actor[end], op, (long[OP_ARGUMENTS]){__VA_ARGS__})
 long play_do_named(struct play *play, struct actor *actor, actor_op op, const char *name,
 		   const long argument[OP_ARGUMENTS]);
 
@@ -120,8 +125,7 @@ void play_set_both(struct play *play, const char *name, const char *value);
 /* Waits. */
 struct diag play_look(struct play *play, const struct connection *connection, enum end end);
 void play_wait_state(struct play *play, const struct connection *connection, enum end end, int state);
-void play_wait_timer(struct play *play, const struct connection *connection, enum end end, int timer,
-		     int retries);
+void play_wait_timer(struct play *play, const struct connection *connection, enum end end, int timer, int retries);
 void play_wait_error(struct play *play, const struct connection *connection, enum end end, int error);
 void play_wait_counter(struct play *play, enum end end, const char *name, long at_least);
 void play_sleep_ms(long ms);
@@ -131,7 +135,7 @@ struct sequences {
 	uint32_t next_to_send, next_expected;
 };
 struct sequences play_sequences(struct play *play, const struct connection *connection, enum end end);
-void play_inject(struct play *play, const struct connection *connection, enum end from, int flags,
-		 uint32_t sequence, uint32_t acknowledgement);
+void play_inject(struct play *play, const struct connection *connection, enum end from, int flags, uint32_t sequence,
+		 uint32_t acknowledgement);
 
 #endif

@@ -13,9 +13,9 @@
 #include <unistd.h>
 
 static const char *const required_members[] = {
-	"schema", "type", "revision", "id", "cookie", "netns", "family", "local_addr", "local_port",
-	"remote_addr", "remote_port", "role", "class", "cause", "initiator", "how", "completeness",
-	"start_us", "end_us", "duration_us", "states", "conformance", "process", "explain",
+	"schema",       "type",        "revision",    "id",          "cookie", "netns",       "family",    "local_addr",
+	"local_port",   "remote_addr", "remote_port", "role",        "class",  "cause",       "initiator", "how",
+	"completeness", "start_us",    "end_us",      "duration_us", "states", "conformance", "process",   "explain",
 };
 
 void report_index_open(struct report_index *index, int fd, bool from_start)

@@ -16,18 +16,18 @@
 
 struct report_key {
 	uint32_t netns;
-	const char *family;   /* "ipv4" or "ipv6" */
+	const char *family;               /* "ipv4" or "ipv6" */
 	uint16_t local_port, remote_port; /* local 0: any */
-	long cookie;          /* 0: any */
+	long cookie;                      /* 0: any */
 };
 
 struct report_index {
 	int fd;
-	off_t at;             /* the first byte that was not read yet */
+	off_t at; /* the first byte that was not read yet */
 	json_t **reports;
 	size_t count, room;
-	size_t malformed;     /* lines that are no JSON, or lack something that every report has */
-	char *malformed_line; /* the first of them */
+	size_t malformed;       /* lines that are no JSON, or lack something that every report has */
+	char *malformed_line;   /* the first of them */
 	uint32_t only_netns[2]; /* what to keep; both 0: everything */
 };
 

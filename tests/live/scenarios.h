@@ -12,7 +12,10 @@ struct test_table {
 	size_t count;
 };
 
-#define TEST_TABLE(tests) {(tests), sizeof(tests) / sizeof(*(tests))}
+#define TEST_TABLE(tests)                                                                                              \
+	{                                                                                                              \
+		(tests), sizeof(tests) / sizeof(*(tests))                                                              \
+	}
 
 extern const struct test_table orderly_tests;   /* S01..S08 */
 extern const struct test_table time_wait_tests; /* S09 */

@@ -11,8 +11,7 @@
 
 #include <errno.h>
 
-#define FORGOTTEN \
-	.cause = "rst_sent_linger", .initiator = "local_app", .how = "linger", .path = PATH_RESET
+#define FORGOTTEN .cause = "rst_sent_linger", .initiator = "local_app", .how = "linger", .path = PATH_RESET
 
 static void peer_rebooted_before_send(struct play *play)
 {

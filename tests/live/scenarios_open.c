@@ -11,7 +11,7 @@
 #include <signal.h>
 #include <stdio.h>
 
-#define SECOND_US 1000000LL
+#define SECOND_US       1000000LL
 #define PATH_NEVER_OPEN "SYN_SENT>CLOSE"
 
 static struct connection connect_to_silence(struct play *play)
@@ -30,8 +30,7 @@ static void refused(struct play *play)
 	play_bind(play, &c, 1);
 	play_connect_socket(play, &c);
 	play_check(play, play_try(play, CLIENT, op_connected, c.fd[CLIENT]) == -ECONNREFUSED);
-	expect(play, &c, CLIENT, .cause = "refused", BY_PEER, .error = "ECONNREFUSED",
-	       .whole_path = PATH_NEVER_OPEN);
+	expect(play, &c, CLIENT, .cause = "refused", BY_PEER, .error = "ECONNREFUSED", .whole_path = PATH_NEVER_OPEN);
 	expect_none(play, &c, SERVER);
 }
 
@@ -39,11 +38,9 @@ static void refused(struct play *play)
 static void refused_blocking_with_automatic_port(struct play *play)
 {
 	struct connection c = play_socket(play);
-	long error = play_try(play, CLIENT, op_connect_blocking, c.fd[CLIENT], play->family, SERVER,
-			      c.port[SERVER]);
+	long error = play_try(play, CLIENT, op_connect_blocking, c.fd[CLIENT], play->family, SERVER, c.port[SERVER]);
 	play_check(play, error == -ECONNREFUSED);
-	expect(play, &c, CLIENT, .cause = "refused", BY_PEER, .error = "ECONNREFUSED",
-	       .whole_path = PATH_NEVER_OPEN);
+	expect(play, &c, CLIENT, .cause = "refused", BY_PEER, .error = "ECONNREFUSED", .whole_path = PATH_NEVER_OPEN);
 	c.port[CLIENT] = 0;
 	expect_none(play, &c, SERVER);
 }
@@ -101,8 +98,8 @@ static void syn_unanswered(struct play *play)
 	play_set(play, CLIENT, "tcp_syn_retries", "1");
 	struct connection c = connect_to_silence(play);
 	play_wait_error(play, &c, CLIENT, ETIMEDOUT);
-	expect(play, &c, CLIENT, .cause = "syn_timeout", BY_TIMER, .error = "ETIMEDOUT",
-	       .whole_path = PATH_NEVER_OPEN, .retransmits = AT_LEAST(1));
+	expect(play, &c, CLIENT, .cause = "syn_timeout", BY_TIMER, .error = "ETIMEDOUT", .whole_path = PATH_NEVER_OPEN,
+	       .retransmits = AT_LEAST(1));
 	expect_none(play, &c, SERVER);
 }
 
@@ -144,8 +141,8 @@ static void unreachable_by(struct play *play, const char *rule, int error, const
 	struct connection c = play_socket(play);
 	play_connect_socket(play, &c);
 	play_check(play, play_try(play, CLIENT, op_connected, c.fd[CLIENT]) == -error);
-	expect(play, &c, CLIENT, .cause = "unreachable", .initiator = "network", .how = "icmp",
-	       .error = error_name, .whole_path = PATH_NEVER_OPEN);
+	expect(play, &c, CLIENT, .cause = "unreachable", .initiator = "network", .how = "icmp", .error = error_name,
+	       .whole_path = PATH_NEVER_OPEN);
 }
 
 /* The second SYN is sent by a timer, when nobody holds the lock: the first message kills. */
@@ -154,8 +151,8 @@ static void host_unreachable_at_once(struct play *play)
 	struct connection c = connect_to_silence(play);
 	play_filter(play, SERVER, REJECT_AS_HOST_UNREACHABLE);
 	play_check(play, play_try(play, CLIENT, op_connected, c.fd[CLIENT]) == -EHOSTUNREACH);
-	expect(play, &c, CLIENT, .cause = "unreachable", .initiator = "network", .how = "icmp",
-	       .error = "EHOSTUNREACH", .whole_path = PATH_NEVER_OPEN);
+	expect(play, &c, CLIENT, .cause = "unreachable", .initiator = "network", .how = "icmp", .error = "EHOSTUNREACH",
+	       .whole_path = PATH_NEVER_OPEN);
 }
 
 static void host_unreachable(struct play *play)
@@ -179,8 +176,7 @@ static void no_neighbour(struct play *play)
 	play_check(play, error == -EINPROGRESS);
 	c.port[CLIENT] = (uint16_t)play_do(play, CLIENT, op_local_port, c.fd[CLIENT]);
 	play_check(play, play_try(play, CLIENT, op_connected, c.fd[CLIENT]) == -EHOSTUNREACH);
-	expect(play, &c, CLIENT, .cause = "unreachable", .error = "EHOSTUNREACH",
-	       .whole_path = PATH_NEVER_OPEN);
+	expect(play, &c, CLIENT, .cause = "unreachable", .error = "EHOSTUNREACH", .whole_path = PATH_NEVER_OPEN);
 }
 
 static void no_local_port(struct play *play)
@@ -214,8 +210,8 @@ static void synack_unanswered(struct play *play)
 	play_wait_state(play, &c, SERVER, STATE_GONE);
 	play_check(play, play_look(play, &c, CLIENT).state == STATE_ESTABLISHED);
 	expect(play, &c, SERVER, .cause = "synack_timeout", .initiator = "local_kernel", .how = "timer",
-	       .whole_path = "SYN_RECV>CLOSE", .completeness = "complete|inferred",
-	       .retransmits = AT_LEAST(1), .duration_us = AT_LEAST(2 * SECOND_US));
+	       .whole_path = "SYN_RECV>CLOSE", .completeness = "complete|inferred", .retransmits = AT_LEAST(1),
+	       .duration_us = AT_LEAST(2 * SECOND_US));
 	expect_none(play, &c, CLIENT);
 	play_filter(play, SERVER, NULL);
 	play_do(play, CLIENT, op_send, c.fd[CLIENT], 100);
@@ -231,8 +227,7 @@ static void synack_of_fast_open_unanswered(struct play *play)
 	play_filter(play, SERVER, DROP_ALL);
 	play_wait_error(play, &c, SERVER, ETIMEDOUT);
 	expect(play, &c, SERVER, .cause = "synack_timeout", BY_TIMER, .error = "ETIMEDOUT",
-	       .whole_path = "SYN_RECV>CLOSE", .retransmits = AT_LEAST(1),
-	       .duration_us = AT_LEAST(2 * SECOND_US));
+	       .whole_path = "SYN_RECV>CLOSE", .retransmits = AT_LEAST(1), .duration_us = AT_LEAST(2 * SECOND_US));
 }
 
 /*

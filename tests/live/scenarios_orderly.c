@@ -9,7 +9,7 @@
 #include <errno.h>
 #include <signal.h>
 
-#define REQUEST_BYTES 1000
+#define REQUEST_BYTES  1000
 #define RESPONSE_BYTES 3000
 
 static void talk(struct play *play, const struct connection *connection)

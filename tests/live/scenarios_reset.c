@@ -11,13 +11,13 @@
 #include <signal.h>
 
 #define PATH_RESET_AFTER_PEER_FIN "CLOSE_WAIT>CLOSE"
-#define PATH_RESET_AFTER_OWN_FIN "FIN_WAIT1>FIN_WAIT2>CLOSE"
+#define PATH_RESET_AFTER_OWN_FIN  "FIN_WAIT1>FIN_WAIT2>CLOSE"
 /* A reset in CLOSE_WAIT is told to the application as EPIPE. */
-#define RESET_AFTER_PEER_FIN \
-	.cause = "rst_received", BY_PEER, .context = "after_peer_fin", .error = "EPIPE", \
+#define RESET_AFTER_PEER_FIN                                                                                           \
+	.cause = "rst_received", BY_PEER, .context = "after_peer_fin", .error = "EPIPE",                               \
 	.path = PATH_RESET_AFTER_PEER_FIN
-#define RESET_AFTER_OWN_FIN \
-	.cause = "rst_received", BY_PEER, .context = "after_local_fin", .error = "ECONNRESET", \
+#define RESET_AFTER_OWN_FIN                                                                                            \
+	.cause = "rst_received", BY_PEER, .context = "after_local_fin", .error = "ECONNRESET",                         \
 	.path = PATH_RESET_AFTER_OWN_FIN
 
 static void linger_zero(struct play *play)
@@ -159,8 +159,7 @@ static void data_after_close_to_socket(struct play *play)
 	play_wait_state(play, &c, CLIENT, STATE_FIN_WAIT2);
 	server_meets_reset_after_close(play, &c);
 	play_wait_counter(play, CLIENT, "TCPAbortOnData", 1);
-	expect(play, &c, CLIENT, .cause = "rst_sent_data_after_close", BY_CLOSE,
-	       .path = PATH_RESET_AFTER_OWN_FIN);
+	expect(play, &c, CLIENT, .cause = "rst_sent_data_after_close", BY_CLOSE, .path = PATH_RESET_AFTER_OWN_FIN);
 }
 
 /* The data was on its way before the peer could know of the close. */
@@ -184,8 +183,7 @@ static void data_after_shutdown(struct play *play)
 	play_do(play, CLIENT, op_shutdown, c.fd[CLIENT], SHUT_RDWR);
 	play_wait_state(play, &c, CLIENT, STATE_FIN_WAIT2);
 	server_meets_reset_after_close(play, &c);
-	expect(play, &c, CLIENT, .cause = "rst_sent_data_after_close", BY_SHUTDOWN,
-	       .path = PATH_RESET_AFTER_OWN_FIN);
+	expect(play, &c, CLIENT, .cause = "rst_sent_data_after_close", BY_SHUTDOWN, .path = PATH_RESET_AFTER_OWN_FIN);
 }
 
 static void disconnect(struct play *play)
@@ -216,8 +214,8 @@ static void disconnect_and_reconnect(struct play *play)
 	play_ask_cookies(play, &second);
 	play_check(play, second.cookie[CLIENT] == first.cookie[CLIENT]);
 	play_close_in_order(play, &second, CLIENT);
-	expect(play, &first, CLIENT, .cause = "rst_sent_disconnect", .initiator = "local_app",
-	       .how = "disconnect", .path = PATH_RESET);
+	expect(play, &first, CLIENT, .cause = "rst_sent_disconnect", .initiator = "local_app", .how = "disconnect",
+	       .path = PATH_RESET);
 	expect(play, &first, SERVER, RESET_BY_PEER, .context = "established");
 	expect(play, &second, CLIENT, CLOSED_FIRST, BY_CLOSE, .error = "null");
 	expect(play, &second, SERVER, CLOSED_SECOND);
@@ -239,8 +237,8 @@ static void listener_closed(struct play *play)
 	struct connection c = pending_child(play);
 	play_close_listener(play);
 	play_wait_error(play, &c, CLIENT, ECONNRESET);
-	expect(play, &c, SERVER, .cause = "rst_sent_listener_closed", .initiator = "local_app",
-	       .how = "listener_close", .path = PATH_RESET);
+	expect(play, &c, SERVER, .cause = "rst_sent_listener_closed", .initiator = "local_app", .how = "listener_close",
+	       .path = PATH_RESET);
 	expect(play, &c, CLIENT, RESET_BY_PEER, .context = "established");
 }
 
@@ -249,8 +247,8 @@ static void listener_shut_down(struct play *play)
 	struct connection c = pending_child(play);
 	play_do(play, SERVER, op_shutdown, play->listener_fd, SHUT_RDWR);
 	play_wait_error(play, &c, CLIENT, ECONNRESET);
-	expect(play, &c, SERVER, .cause = "rst_sent_listener_closed", .initiator = "local_app",
-	       .how = "listener_close", .path = PATH_RESET);
+	expect(play, &c, SERVER, .cause = "rst_sent_listener_closed", .initiator = "local_app", .how = "listener_close",
+	       .path = PATH_RESET);
 	expect(play, &c, CLIENT, RESET_BY_PEER, .context = "established");
 }
 
@@ -259,8 +257,8 @@ static void listener_killed(struct play *play)
 	struct connection c = pending_child(play);
 	play_kill(play, SERVER, SIGKILL);
 	play_wait_error(play, &c, CLIENT, ECONNRESET);
-	expect(play, &c, SERVER, .cause = "rst_sent_listener_closed", .initiator = "local_exit",
-	       .ending = "signal 9", .path = PATH_RESET);
+	expect(play, &c, SERVER, .cause = "rst_sent_listener_closed", .initiator = "local_exit", .ending = "signal 9",
+	       .path = PATH_RESET);
 	expect(play, &c, CLIENT, RESET_BY_PEER, .context = "established");
 }
 
@@ -270,8 +268,7 @@ static void destroy(struct play *play, const struct connection *c, enum end end)
 	play_check(play, error == 0);
 }
 
-#define DESTROYED \
-	.cause = "destroyed", .initiator = "local_admin", .how = "sock_destroy", .error = "ECONNABORTED"
+#define DESTROYED .cause = "destroyed", .initiator = "local_admin", .how = "sock_destroy", .error = "ECONNABORTED"
 
 static void destroyed(struct play *play)
 {

@@ -4,13 +4,10 @@
  * another connection.
  */
 #include "expect.h"
-#include "monitor.h"
 #include "scenarios.h"
 
 #include <errno.h>
 #include <stdio.h>
-#include <string.h>
-#include <sys/mman.h>
 
 #define TIME_WAIT_MS 60000
 
@@ -34,28 +31,9 @@ static struct connection leave_time_wait(struct play *play, enum end first)
  * The usual report does not wait for the end of TIME_WAIT, and an end that comes as planned is no reason
  * for another one. A lastack of our own waits long enough.
  */
-static void watch_alone(struct play *play, const char *settle_s)
-{
-	static struct monitor monitor;
-	char path[4096], words[][16] = {"live", "-o", "json", "--settle", "", "--netns", "", "--netns", ""};
-	char *argv[] = {path,	  words[0], words[1], words[2], words[3], words[4],
-			words[5], words[6], words[7], words[8], NULL};
-	if (!play->monitored)
-		return;
-	snprintf(path, sizeof(path), "%s", play->lastack);
-	snprintf(words[4], sizeof(words[4]), "%s", settle_s);
-	snprintf(words[6], sizeof(words[6]), "%u", play->world.netns_inode[CLIENT]);
-	snprintf(words[8], sizeof(words[8]), "%u", play->world.netns_inode[SERVER]);
-	int log_fd = memfd_create("reports", MFD_CLOEXEC);
-	int error = monitor_start(&monitor, argv, log_fd);
-	if (error)
-		play_fail(play, "another lastack: %s: %s", strerror(-error), monitor.text);
-	expectations_open(play, log_fd);
-}
-
 static void expires(struct play *play)
 {
-	watch_alone(play, "75");
+	play_watch_alone(play, "75");
 	struct connection c = leave_time_wait(play, CLIENT);
 	play_sleep_ms(TIME_WAIT_MS - 500);
 	play_wait_state(play, &c, CLIENT, STATE_GONE);
@@ -106,8 +84,7 @@ static void reused_by_connect(struct play *play)
 	long error = -EADDRNOTAVAIL;
 	for (int waited = 0; waited < OP_WAIT_MS && error == -EADDRNOTAVAIL; waited += 50) {
 		play_sleep_ms(50);
-		error = play_try(play, CLIENT, op_connect, new.fd[CLIENT], play->family, SERVER,
-				 new.port[SERVER]);
+		error = play_try(play, CLIENT, op_connect, new.fd[CLIENT], play->family, SERVER, new.port[SERVER]);
 	}
 	play_check(play, error == -EINPROGRESS);
 	play_do(play, CLIENT, op_connected, new.fd[CLIENT]);

@@ -9,7 +9,7 @@
 #include <errno.h>
 #include <netinet/tcp.h>
 
-#define SECOND_US 1000000LL
+#define SECOND_US    1000000LL
 #define PATH_TIMEOUT "CLOSE"
 
 /* The end that cannot know of the other's death goes on. */
@@ -45,8 +45,8 @@ static void data_unanswered(struct play *play)
 	play_do(play, CLIENT, op_send, c.fd[CLIENT], 100);
 	play_wait_error(play, &c, CLIENT, ETIMEDOUT);
 	expect(play, &c, CLIENT, .cause = "data_retransmit_timeout", BY_TIMER, .error = "ETIMEDOUT",
-	       .path = PATH_TIMEOUT, .retransmits = AT_LEAST(3), .timeouts = AT_LEAST(3),
-	       .unacked_bytes = EXACTLY(100), .silent_us = AT_LEAST(2 * SECOND_US));
+	       .path = PATH_TIMEOUT, .retransmits = AT_LEAST(3), .timeouts = AT_LEAST(3), .unacked_bytes = EXACTLY(100),
+	       .silent_us = AT_LEAST(2 * SECOND_US));
 	still_there(play, &c, SERVER, STATE_ESTABLISHED);
 }
 
@@ -147,8 +147,8 @@ static void zero_window(struct play *play)
 	struct connection c = shut_window(play);
 	play_cut(play);
 	play_wait_error(play, &c, CLIENT, ETIMEDOUT);
-	expect(play, &c, CLIENT, .cause = "zero_window_timeout", BY_TIMER, .error = "ETIMEDOUT",
-	       .path = PATH_TIMEOUT, .unacked_bytes = AT_LEAST(1));
+	expect(play, &c, CLIENT, .cause = "zero_window_timeout", BY_TIMER, .error = "ETIMEDOUT", .path = PATH_TIMEOUT,
+	       .unacked_bytes = AT_LEAST(1));
 	still_there(play, &c, SERVER, STATE_ESTABLISHED);
 }
 
@@ -230,8 +230,7 @@ static void fin_wait2_expires(struct play *play)
 	play_read_end_and_close(play, &c, SERVER);
 	play_wait_state(play, &c, SERVER, STATE_GONE);
 	expect(play, &c, SERVER, .cause = "rst_received", BY_PEER,
-	       .context = "after_local_fin|after_peer_fin|peer_lost_state",
-	       .path = "CLOSE_WAIT>LAST_ACK>CLOSE");
+	       .context = "after_local_fin|after_peer_fin|peer_lost_state", .path = "CLOSE_WAIT>LAST_ACK>CLOSE");
 }
 
 static void fin_wait2_expires_by_option(struct play *play)

@@ -146,8 +146,7 @@ long world_counter(const struct world *world, enum end end, const char *group, c
 {
 	static char text[32768];
 	/* "self" would be resolved at open() as well; "thread-self" says what is meant. */
-	const char *path = strcmp(group, "TcpExt") ? "/proc/thread-self/net/snmp"
-						   : "/proc/thread-self/net/netstat";
+	const char *path = strcmp(group, "TcpExt") ? "/proc/thread-self/net/snmp" : "/proc/thread-self/net/netstat";
 	int fd = file_open(world, end, path, O_RDONLY);
 	if (fd < 0)
 		return fd;
@@ -185,8 +184,8 @@ static int end_configure(const struct world *world, enum end end, const char *fi
 		 "link set live0 up\n"
 		 "neighbour replace %s lladdr %s nud permanent dev live0\n"
 		 "neighbour replace %s lladdr %s nud permanent dev live0\n",
-		 first_line, addresses_v4[end], addresses_v6[end], addresses_v4[peer], macs[peer],
-		 addresses_v6[peer], macs[peer]);
+		 first_line, addresses_v4[end], addresses_v6[end], addresses_v4[peer], macs[peer], addresses_v6[peer],
+		 macs[peer]);
 	return program_run(world, end, argv, text);
 }
 
@@ -239,8 +238,8 @@ int world_create(struct world *world)
 	if (error)
 		return error;
 	snprintf(cable, sizeof(cable),
-		 "link add live0 address %s type veth peer name live0 address %s netns /proc/%d/fd/%d\n",
-		 macs[CLIENT], macs[SERVER], (int)getpid(), world->netns_fd[SERVER]);
+		 "link add live0 address %s type veth peer name live0 address %s netns /proc/%d/fd/%d\n", macs[CLIENT],
+		 macs[SERVER], (int)getpid(), world->netns_fd[SERVER]);
 	error = end_configure(world, CLIENT, cable);
 	if (!error)
 		error = end_configure(world, SERVER, "");

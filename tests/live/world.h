@@ -26,13 +26,13 @@ struct world {
 };
 
 /* Rules for world_filter(), without the trailing newline. */
-#define DROP_ALL "meta l4proto tcp drop"
-#define DROP_FIN "tcp flags & fin == fin drop"
-#define DROP_PURE_ACK "tcp flags == ack drop"
-#define DROP_SYN_ACK "tcp flags & (syn|ack) == (syn|ack) drop"
+#define DROP_ALL       "meta l4proto tcp drop"
+#define DROP_FIN       "tcp flags & fin == fin drop"
+#define DROP_PURE_ACK  "tcp flags == ack drop"
+#define DROP_SYN_ACK   "tcp flags & (syn|ack) == (syn|ack) drop"
 #define DROP_WITH_DATA "tcp flags & psh == psh drop"
 /* Everything but the segments that segment_send() makes: these carry a window of their own. */
-#define DROP_ALL_BUT_INJECTED "meta l4proto tcp tcp window != 7777 drop"
+#define DROP_ALL_BUT_INJECTED      "meta l4proto tcp tcp window != 7777 drop"
 #define REJECT_AS_HOST_UNREACHABLE "meta l4proto tcp reject with icmpx type host-unreachable"
 #define REJECT_AS_PORT_UNREACHABLE "meta l4proto tcp reject with icmpx type port-unreachable"
 

@@ -265,6 +265,58 @@ pid_t load_start(unsigned connections, unsigned cpu, uint16_t port)
 	_exit(0);
 }
 
+/* One connection over the listener; the letter says how it ends. */
+static void mixed_end(int family, int listener, uint16_t port, char how)
+{
+	struct pair pair = pair_open(family, listener, port);
+	char bytes[64] = "bytes";
+	int fd = how == 'p' ? pair.server : pair.client;
+	int other = how == 'p' ? pair.client : pair.server;
+
+	CHECK(send(pair.client, bytes, sizeof(bytes), 0) == sizeof(bytes), "send: %s", strerror(errno));
+	if (how != 'u')
+		CHECK(recv(pair.server, bytes, sizeof(bytes), 0) == sizeof(bytes), "recv: %s", strerror(errno));
+	if (how == 'l')
+		linger_zero(fd);
+	if (how == 'u') /* the server closes with unread data */
+		fd = pair.server, other = pair.client;
+	if (how == 'h') {
+		shutdown(fd, SHUT_WR);
+		CHECK(recv(other, bytes, 1, 0) == 0, "the end does not come");
+	}
+	close(fd);
+	if (how == 'c' || how == 'p')
+		CHECK(recv(other, bytes, 1, 0) == 0, "the end does not come");
+	close(other);
+}
+
+static void mixed_refused(int family, uint16_t port)
+{
+	struct sockaddr_storage address;
+	socklen_t bytes = address_fill(&address, family, port);
+	int fd = tcp_socket(family, 0);
+
+	CHECK(connect(fd, (struct sockaddr *)&address, bytes) && errno == ECONNREFUSED, "port %u is not refused", port);
+	close(fd);
+}
+
+void mixed_play(unsigned rounds, uint16_t port)
+{
+	static const int families[] = {AF_INET, AF_INET6};
+	int listeners[2];
+
+	for (int i = 0; i < 2; i++)
+		listeners[i] = tcp_listen(families[i], port);
+	for (unsigned round = 0; round < rounds; round++)
+		for (int i = 0; i < 2; i++) {
+			for (const char *how = "clphu"; *how; how++)
+				mixed_end(families[i], listeners[i], port, *how);
+			mixed_refused(families[i], port + 1);
+		}
+	for (int i = 0; i < 2; i++)
+		close(listeners[i]);
+}
+
 void child_await(pid_t pid)
 {
 	int status;

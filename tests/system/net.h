@@ -53,7 +53,9 @@ void pair_close(struct pair *pair);
  * which dies with its parent. Returns its pid.
  */
 pid_t load_start(unsigned connections, unsigned cpu, uint16_t port);
-/* Waits for the end of such a child, with status 0. */
+/* In the present namespace, `rounds` times over: ends of many kinds, over both families. Uses ports from `port` on. */
+void mixed_play(unsigned rounds, uint16_t port);
+/* Waits for the end of a child, with status 0. */
 void child_await(pid_t pid);
 
 #endif
