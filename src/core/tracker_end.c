@@ -201,7 +201,7 @@ void end_time_wait(struct tracker *tracker, const struct event_time_wait *event)
 		ending->deadline_ns = event->header.time_ns + SETTLE_SHORT_NS;
 		if (connection->queue != QUEUE_SETTLE)
 			connection_enqueue(tracker->table, connection, QUEUE_SETTLE);
-	} else if (known && event->substate == TCP_TIME_WAIT) {
+	} else if (known && event->change == TIME_WAIT_EXPIRED && event->substate == TCP_TIME_WAIT) {
 		connection_release(tracker->table, connection); /* as everybody expects: no revision */
 	} else {
 		minisock_ended(tracker, connection);

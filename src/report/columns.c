@@ -3,6 +3,7 @@
  * columns.c: cells of the terminal table and the sharing of its width; see columns.h.
  */
 #include "columns.h"
+#include "short_words.h"
 
 static void absent_append(struct text *text)
 {
@@ -42,7 +43,7 @@ static void cell_local(struct text *text, const struct field_source *source, uns
 	const struct connection_report *report = source->report;
 
 	/* Where the column is narrow it shows ports only, so that its lines can be compared. */
-	if (width < column_local.width_full) {
+	if (width < column_local.wide) {
 		text_append_char(text, ':');
 		text_append_u64(text, report->local_port);
 		return;
@@ -50,40 +51,72 @@ static void cell_local(struct text *text, const struct field_source *source, uns
 	text_append_endpoint_short(text, report->family, report->local, report->local_port, width);
 }
 
+/*
+ * An IPv4 address that does not fit loses its second octet, as one of IPv6 loses groups: 192..100.200:54321
+ * is the longest then, which the narrowest column holds. Its port alone would say nothing of a client.
+ */
 static void cell_remote(struct text *text, const struct field_source *source, unsigned width)
 {
 	const struct connection_report *report = source->report;
+	char room[TEXT_ADDRESS_BYTES + 24]; /* text_append_u64() wants room for any number */
+	struct text whole = text_borrow(room, sizeof(room));
 
-	text_append_endpoint_short(text, report->family, report->remote, report->remote_port, width);
+	text_append_endpoint(&whole, report->family, report->remote, report->remote_port);
+	if (report->family != 4 || whole.length <= width)
+		return text_append_endpoint_short(text, report->family, report->remote, report->remote_port, width);
+	text_append_u64(text, report->remote[0]);
+	text_append_str(text, "..");
+	text_append_u64(text, report->remote[2]);
+	text_append_char(text, '.');
+	text_append_u64(text, report->remote[3]);
+	text_append_char(text, ':');
+	text_append_u64(text, report->remote_port);
 }
 
 static void cell_role(struct text *text, const struct field_source *source, unsigned width)
 {
 	const char *name = name_of(&role_names, source->report->role);
 
-	(void)width;
-	text_append_str(text, name && source->report->role != ROLE_UNKNOWN ? name : TEXT_ABSENT);
+	if (!name || source->report->role == ROLE_UNKNOWN)
+		return absent_append(text);
+	text_append(text, name, width < column_role.wide ? 1 : strlen(name));
 }
 
+/* Of 12m03s only 12m where the column has no room for the seconds. */
 static void cell_age(struct text *text, const struct field_source *source, unsigned width)
 {
 	const struct connection_report *report = source->report;
+	char room[64]; /* text_append_u64() wants room for any number */
+	struct text span = text_borrow(room, sizeof(room));
 
-	(void)width;
 	if (report->start_ns == ABSENT_U64 || report->end_ns < report->start_ns)
 		return absent_append(text);
-	text_append_duration(text, report->end_ns - report->start_ns, false);
+	text_append_duration(&span, report->end_ns - report->start_ns, false);
+	if (span.length > width)
+		span.length = strcspn(text_string(&span), "mhd") + 1;
+	text_append(text, span.data, span.length);
 }
 
-/* The cause, marked '*' in a report that replaces an earlier one; its context where there is room. */
+/*
+ * The cause with its class, marked '*' in a report that replaces an earlier one; its context where there
+ * is room. A narrow column has a short word instead, in which the class shows.
+ */
 static void cell_cause(struct text *text, const struct field_source *source, unsigned width)
 {
 	const struct connection_report *report = source->report;
-	const char *cause = name_of(&cause_names, report->cause);
+	const char *class = name_of(&class_names, report->class), *cause = name_of(&cause_names, report->cause);
 	const char *context = name_of(&context_names, report->context);
 	size_t start = text->length;
 
-	text_append_str(text, cause ? cause : TEXT_ABSENT);
+	if (width < column_cause.wide) {
+		text_append_str(text, cause_short_name(report->cause, report->context));
+		if (cause_short_says_context(report->cause, report->context))
+			context = NULL;
+	} else {
+		text_append_str(text, class ? class : TEXT_ABSENT);
+		text_append_char(text, '/');
+		text_append_str(text, cause ? cause : TEXT_ABSENT);
+	}
 	if (report->revision > 1)
 		text_append_char(text, '*');
 	if (!context || text->length - start + strlen(context) + 3 > width)
@@ -93,7 +126,7 @@ static void cell_cause(struct text *text, const struct field_source *source, uns
 	text_append_char(text, ')');
 }
 
-static void cell_who(struct text *text, const struct field_source *source, unsigned width)
+static void who_append(struct text *text, const struct connection_report *report)
 {
 	static const char *const initiators[connection_initiator_count] = {
 		[INITIATOR_UNKNOWN] = TEXT_ABSENT, [INITIATOR_LOCAL_APP] = "app", [INITIATOR_LOCAL_EXIT] = "exit",
@@ -102,20 +135,10 @@ static void cell_who(struct text *text, const struct field_source *source, unsig
 	};
 	static const char *const hows[connection_how_count] = {
 		[HOW_CLOSE] = "close", [HOW_SHUTDOWN] = "shutdown", [HOW_LINGER] = "linger",
-		[HOW_DISCONNECT] = "unconnect", [HOW_LISTENER_CLOSE] = "unlisten", [HOW_TIMER] = "timer",
+		[HOW_DISCONNECT] = "disconnect", [HOW_LISTENER_CLOSE] = "unlisten", [HOW_TIMER] = "timer",
 		[HOW_LIMIT] = "limit", [HOW_SOCK_DESTROY] = "destroy", [HOW_NETNS_EXIT] = "netns", [HOW_ICMP] = "icmp",
 	};
-	const struct connection_report *report = source->report;
 
-	(void)width;
-	if (report->how == HOW_SIGNAL && report->exit_signal > 0) {
-		text_append_str(text, "signal ");
-		return text_append_i64(text, report->exit_signal);
-	}
-	if (report->how == HOW_EXIT && report->exit_code >= 0) {
-		text_append_str(text, "exit ");
-		return text_append_i64(text, report->exit_code);
-	}
 	text_append_str(text, report->initiator < connection_initiator_count ? initiators[report->initiator] : TEXT_ABSENT);
 	if (report->initiator == INITIATOR_PEER || report->initiator == INITIATOR_UNKNOWN ||
 	    report->how >= connection_how_count || !hows[report->how])
@@ -124,23 +147,53 @@ static void cell_who(struct text *text, const struct field_source *source, unsig
 	text_append_str(text, hows[report->how]);
 }
 
-static void bytes_append(struct text *text, uint64_t bytes)
+static void cell_who(struct text *text, const struct field_source *source, unsigned width)
 {
+	const struct connection_report *report = source->report;
+
+	if (width < column_who.wide)
+		return who_short_append(text, report);
+	if (report->how == HOW_SIGNAL && report->exit_signal > 0 && signal_name(report->exit_signal)) {
+		text_append_str(text, "SIG");
+		return text_append_str(text, signal_name(report->exit_signal));
+	}
+	if (report->how == HOW_SIGNAL && report->exit_signal > 0) {
+		text_append_str(text, "signal ");
+		return text_append_i64(text, report->exit_signal);
+	}
+	if (report->how == HOW_EXIT && report->exit_code >= 0) {
+		text_append_str(text, "exit ");
+		return text_append_i64(text, report->exit_code);
+	}
+	who_append(text, report);
+}
+
+static void size_append(struct text *text, uint64_t bytes, unsigned width)
+{
+	char room[24];
+	struct text size = text_borrow(room, sizeof(room));
+
 	if (bytes == ABSENT_U64)
-		return absent_append(text);
-	text_append_size(text, bytes, false);
+		absent_append(&size);
+	else
+		text_append_size(&size, bytes, false);
+	text_append_column(text, size.data, size.length, width, true);
 }
 
-static void cell_sent(struct text *text, const struct field_source *source, unsigned width)
+/* Sent and received, or in a narrow column the sum of both. */
+static void cell_bytes(struct text *text, const struct field_source *source, unsigned width)
 {
-	(void)width;
-	bytes_append(text, source->report->bytes_sent);
-}
+	static const unsigned size_width = 4; /* text_append_size() needs no more */
+	uint64_t sent = source->report->bytes_sent, received = source->report->bytes_received;
 
-static void cell_received(struct text *text, const struct field_source *source, unsigned width)
-{
-	(void)width;
-	bytes_append(text, source->report->bytes_received);
+	if (width < column_bytes.wide) {
+		bool absent = sent == ABSENT_U64 || received == ABSENT_U64;
+
+		return size_append(text, absent ? ABSENT_U64 : sent + received, width);
+	}
+	size_append(text, sent, size_width);
+	text_append_char(text, ' ');
+	size_append(text, received, size_width);
 }
 
 static void cell_retransmits(struct text *text, const struct field_source *source, unsigned width)
@@ -185,20 +238,51 @@ static void cell_path(struct text *text, const struct field_source *source, unsi
 	}
 }
 
-/* title, place, priority, least and full width, right-aligned, cell */
-const struct field_column column_time = {"TIME", 1, 4, 8, 12, true, cell_time};
-const struct field_column column_owner = {"COMM/PID", 2, 3, 11, 20, false, cell_owner};
-const struct field_column column_role = {"ROLE", 3, 8, 6, 6, false, cell_role};
-const struct field_column column_local = {"LOCAL", 4, 5, 6, 21, false, cell_local};
-const struct field_column column_remote = {"REMOTE", 5, 2, 21, 27, false, cell_remote};
-const struct field_column column_age = {"AGE", 6, 6, 6, 6, true, cell_age};
-const struct field_column column_cause = {"CAUSE", 7, 1, 23, 35, false, cell_cause};
-const struct field_column column_who = {"WHO", 8, 7, 12, 13, false, cell_who};
-const struct field_column column_sent = {"SENT", 9, 9, 4, 4, true, cell_sent};
-const struct field_column column_received = {"RECV", 10, 10, 4, 4, true, cell_received};
-const struct field_column column_retransmits = {"RETR", 11, 11, 4, 4, true, cell_retransmits};
-const struct field_column column_error = {"ERROR", 12, 12, 12, 12, false, cell_error};
-const struct field_column column_path = {"STATES", 13, 13, 24, 48, false, cell_path};
+/*
+ * Steps 1 to 9 make a table of 80 columns with a short form of every fact that a person asks for first;
+ * 16 spells out class and cause at 132; 22 completes a table of 200 columns, whose addresses have room
+ * for any of IPv4. What follows is for long names and addresses of IPv6.
+ */
+const struct field_column column_time = {
+	.title = "TIME", .place = 1, .right = true, .steps = {{5, 8}, {24, 12}}, .cell = cell_time};
+const struct field_column column_owner = {
+	.title = "COMM/PID", .place = 2, .stretches = true, .steps = {{4, 11}, {11, 14}, {17, 18}, {26, 23}},
+	.cell = cell_owner};
+const struct field_column column_local = {
+	.title = "LOCAL", .wide = 21, .place = 3, .steps = {{3, 6}, {18, 21}, {25, 27}, {30, 47}}, .cell = cell_local};
+const struct field_column column_remote = {
+	.title = "REMOTE", .place = 4, .stretches = true, .steps = {{2, 19}, {10, 21}, {23, 27}, {29, 47}},
+	.cell = cell_remote};
+const struct field_column column_role = {
+	.title = "R", .title_wide = "ROLE", .wide = 6, .place = 5, .steps = {{8, 1}, {19, 6}}, .cell = cell_role};
+const struct field_column column_age = {
+	.title = "AGE", .place = 6, .right = true, .steps = {{6, 5}, {14, 6}}, .cell = cell_age};
+const struct field_column column_cause = {
+	.title = "CAUSE", .title_wide = "CLASS/CAUSE", .wide = 45, .place = 7,
+	.steps = {{1, CAUSE_SHORT_MAX + 1}, {15, 26}, {16, 45}, {28, 66}}, .cell = cell_cause};
+const struct field_column column_who = {
+	.title = "WHO", .wide = 14, .place = 8, .steps = {{7, WHO_SHORT_MAX}, {13, 14}}, .cell = cell_who};
+const struct field_column column_bytes = {
+	.title = "BYTES", .title_wide = "SENT RECV", .wide = 9, .place = 9, .right = true, .steps = {{9, 4}, {12, 9}},
+	.cell = cell_bytes};
+const struct field_column column_retransmits = {
+	.title = "RETR", .place = 10, .right = true, .steps = {{20, 4}}, .cell = cell_retransmits};
+const struct field_column column_error = {.title = "ERROR", .place = 11, .steps = {{21, 12}}, .cell = cell_error};
+const struct field_column column_path = {
+	.title = "STATES", .place = 12, .stretches = true, .steps = {{22, 24}, {27, 48}}, .cell = cell_path};
+
+static unsigned minimum(unsigned a, unsigned b)
+{
+	return a < b ? a : b;
+}
+
+static struct column_use *layout_find(struct column_layout *layout, const struct field_column *column)
+{
+	for (unsigned i = 0; i < layout->count; i++)
+		if (layout->used[i].column == column)
+			return &layout->used[i];
+	return NULL;
+}
 
 static void layout_insert(struct column_layout *layout, const struct field_column *column, unsigned width)
 {
@@ -210,44 +294,43 @@ static void layout_insert(struct column_layout *layout, const struct field_colum
 	layout->used[at].width = width;
 }
 
-static const struct field_column *column_by_priority(unsigned priority)
+static const struct field_column *column_by_priority(unsigned priority, unsigned *width)
 {
-	for (unsigned i = 0; i < field_count; i++)
-		if (fields[i].column && fields[i].column->priority == priority)
-			return fields[i].column;
-	return NULL;
-}
+	for (unsigned i = 0; i < field_count; i++) {
+		const struct field_column *column = fields[i].column;
 
-static unsigned minimum(unsigned a, unsigned b)
-{
-	return a < b ? a : b;
+		for (unsigned step = 0; column && step < COLUMN_STEPS_MAX; step++) {
+			if (column->steps[step].priority == priority) {
+				*width = column->steps[step].width;
+				return column;
+			}
+		}
+	}
+	return NULL;
 }
 
 void column_layout_make(struct column_layout *layout, unsigned width)
 {
-	unsigned left = width ? width : UINT32_MAX;
+	unsigned left = width ? width : UINT32_MAX, step_width;
 	const struct field_column *column;
+	bool full = false;
 
 	layout->count = 0;
-	for (unsigned priority = 1; (column = column_by_priority(priority)); priority++) {
-		unsigned gap = layout->count ? 1 : 0, needed = column->width_min + gap;
+	for (unsigned priority = 1; (column = column_by_priority(priority, &step_width)); priority++) {
+		struct column_use *use = layout_find(layout, column);
+		unsigned gap = !use && layout->count ? 1 : 0;
+		unsigned needed = step_width + gap - (use ? use->width : 0);
 
-		if (needed > left && layout->count)
-			break;
 		/* Even the narrowest terminal gets one column, cut to its width. */
+		full |= needed > left && layout->count;
+		if (full && !(use && column->stretches))
+			continue;
 		needed = minimum(needed, left);
-		layout_insert(layout, column, needed - gap);
+		if (use)
+			use->width += needed;
+		else
+			layout_insert(layout, column, needed - gap);
 		left -= needed;
-	}
-	for (unsigned priority = 1; (column = column_by_priority(priority)); priority++) {
-		for (unsigned i = 0; i < layout->count; i++) {
-			unsigned more = minimum(left, column->width_full - column->width_min);
-
-			if (layout->used[i].column != column)
-				continue;
-			layout->used[i].width += more;
-			left -= more;
-		}
 	}
 }
 
@@ -255,10 +338,18 @@ void column_layout_header(const struct column_layout *layout, struct text *text)
 {
 	for (unsigned i = 0; i < layout->count; i++) {
 		const struct field_column *column = layout->used[i].column;
+		unsigned width = layout->used[i].width;
+		const char *title = column->title_wide && width >= column->wide ? column->title_wide : column->title;
 
 		if (i)
 			text_append_char(text, ' ');
-		text_append_column(text, column->title, strlen(column->title), layout->used[i].width, column->right);
+		/* A title longer than its numbers takes blanks from the title before it. */
+		while (column->right && strlen(title) > width && text->length > 1 &&
+		       text->data[text->length - 2] == ' ') {
+			text->length--;
+			width++;
+		}
+		text_append_column(text, title, strlen(title), width, column->right);
 	}
 	while (text->length && text->data[text->length - 1] == ' ')
 		text->length--;

@@ -11,22 +11,22 @@
 #include "fields.h"
 
 extern const struct field_column column_time, column_owner, column_local, column_remote, column_role, column_age,
-	column_cause, column_who, column_sent, column_received, column_retransmits, column_error, column_path;
+	column_cause, column_who, column_bytes, column_retransmits, column_error, column_path;
 
 #define COLUMNS_MAX 16
 
 /* The columns in use, from left to right. */
 struct column_layout {
 	unsigned count;
-	struct {
+	struct column_use {
 		const struct field_column *column;
 		unsigned width;
 	} used[COLUMNS_MAX];
 };
 
 /*
- * Shares out `width` terminal columns, 0 meaning no limit: the most important columns get their least
- * width first, then what is left makes them wider in the same order. No line is longer than `width`.
+ * Shares out `width` terminal columns, 0 meaning no limit; see struct field_column for the order. No
+ * line is longer than `width`.
  */
 void column_layout_make(struct column_layout *layout, unsigned width);
 

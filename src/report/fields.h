@@ -89,16 +89,24 @@ struct field_group {
 	bool (*present)(const struct connection_report *report); /* NULL: always */
 };
 
+#define COLUMN_STEPS_MAX 4
+
 /*
  * A column of the terminal table. `cell` writes at most about `width` columns (what is longer gets
- * cut); `place` orders columns from the left, `priority` says which are kept when the terminal is
- * narrow (1 is kept longest).
+ * cut); `place` orders columns from the left.
+ *
+ * A column grows in steps as the terminal does. All steps of all columns are taken in the order of
+ * their priority, 1 first, until one does not fit; a column without a step taken is not shown.
  */
 struct field_column {
 	const char *title;
-	uint8_t place, priority;
-	uint8_t width_min, width_full;
+	const char *title_wide; /* from the width `wide` on; NULL: the same title */
+	uint8_t wide, place;
 	bool right;
+	bool stretches;         /* may end between two of its steps, to use up what is left */
+	struct column_step {
+		uint8_t priority, width;
+	} steps[COLUMN_STEPS_MAX]; /* unused ones are zero */
 	void (*cell)(struct text *text, const struct field_source *source, unsigned width);
 };
 

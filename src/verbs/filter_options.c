@@ -106,6 +106,9 @@ void pipeline_options_init(struct pipeline_options *options)
 	options->max_connections = 262144;
 }
 
+/* Where nobody says how wide it is: a file, a pipe. Everything but whole IPv6 addresses fits. */
+#define FILE_COLUMNS 200
+
 static uint32_t terminal_columns(void)
 {
 	const char *columns = getenv("COLUMNS");
@@ -113,7 +116,7 @@ static uint32_t terminal_columns(void)
 
 	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col >= 40)
 		return size.ws_col;
-	return columns && atoi(columns) >= 40 ? (uint32_t)atoi(columns) : 0;
+	return columns && atoi(columns) >= 40 ? (uint32_t)atoi(columns) : FILE_COLUMNS;
 }
 
 int pipeline_options_finish(const struct option_verb *verb, struct pipeline_options *options, bool only_v4, bool only_v6)

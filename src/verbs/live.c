@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 
+#include "report/short_words.h"
 #include "verbs/filter_options.h"
 #include "verbs/verbs.h"
 #include "verbs/watch.h"
@@ -24,6 +25,16 @@ static int watch_parse(struct option_verb *verb, int argc, char **argv, struct w
 	return pipeline_options_finish(verb, &options->pipeline, options->only_v4, options->only_v6);
 }
 
+static int legend_print(void)
+{
+	struct text text = {0};
+
+	short_words_legend(&text);
+	fwrite(text.data, 1, text.length, stdout);
+	text_free(&text);
+	return EXIT_DONE;
+}
+
 int verb_live(int argc, char **argv)
 {
 	struct option_verb verb = {
@@ -36,7 +47,7 @@ int verb_live(int argc, char **argv)
 
 	if (outcome)
 		return outcome == OPTIONS_HELP ? EXIT_DONE : EXIT_USAGE;
-	return watch_run("live", &options);
+	return options.legend ? legend_print() : watch_run("live", &options);
 }
 
 int verb_record(int argc, char **argv)

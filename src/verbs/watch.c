@@ -32,6 +32,8 @@ const struct option_spec watch_specs[] = {
 	FILTER_OPTIONS(struct watch_options),
 	OUTPUT_OPTIONS(struct watch_options),
 	TRACKER_OPTIONS(struct watch_options),
+	{.long_name = "legend", .type = OPTION_FLAG, .offset = offsetof(struct watch_options, legend),
+	 .help = "print what the short words of a narrow table mean, and end"},
 	{.short_name = 'd', .long_name = "duration", .argument = "SECONDS", .type = OPTION_DURATION, .minimum = 1,
 	 .offset = offsetof(struct watch_options, duration_ns), .help = "stop after so long"},
 	{.long_name = "record", .argument = "FILE", .type = OPTION_STRING,

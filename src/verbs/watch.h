@@ -16,6 +16,7 @@ struct watch_options {
 	uint64_t owner_interval_ns;
 	unsigned tier;                 /* enum hook_tier */
 	bool only_v4, only_v6;
+	bool legend;                   /* only say what the short words mean */
 	const char *recording;         /* path or NULL */
 };
 

@@ -241,7 +241,7 @@ static void compare_id(struct comparison *comparison, const struct play *play, c
 	const json_t *other = report_find(play, &remembered->connection, other_end(remembered->end), &distinct);
 	const char *id = json_string_value(json_object_get(comparison->report, "id"));
 	const char *other_id = json_string_value(json_object_get(other, "id"));
-	if (id && other_id && distinct == 1 && strcmp(id, other_id))
+	if (id && other_id && distinct == 1 && strcmp(id, other_id) != 0)
 		differ(comparison, " the other end has another id, %s;", other_id);
 }
 

@@ -121,7 +121,8 @@ static void run_start(struct session *session, struct run *run)
 		exit(1);
 	}
 	if (run->test->flags & TEST_GLOBAL && !session->options.global) {
-		strcpy(run->text, "it would change a limit of the whole host: ask for it with --global");
+		snprintf(run->text, VERDICT_TEXT_BYTES,
+			 "it would change a limit of the whole host: ask for it with --global");
 		session->skipped++;
 		run_print(run, "skip");
 		return;

@@ -36,7 +36,7 @@ static long now_ms(void)
 
 static void pause_briefly(void)
 {
-	struct timespec pause = {.tv_nsec = POLL_MS * 1000 * 1000};
+	struct timespec pause = {.tv_nsec = POLL_MS * 1000000L};
 	nanosleep(&pause, NULL);
 }
 

@@ -339,7 +339,7 @@ void play_wait_counter(struct play *play, enum end end, const char *name, long a
 		value = world_counter(&play->world, end, "TcpExt", name);
 		if (value >= at_least)
 			return;
-		play_sleep_ms(POLL_MS * 4);
+		play_sleep_ms(POLL_MS * 4L);
 	}
 	play_fail(play, "counter %s of the %s end is %ld, not %ld", name, comms[end] + 5, value, at_least);
 }

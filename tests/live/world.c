@@ -131,7 +131,7 @@ static long counter_parse(char *text, const char *group, const char *name)
 		char *values = strtok_r(NULL, "\n", &lines);
 		if (!values)
 			break;
-		if (strncmp(names, group, group_bytes) || names[group_bytes] != ':')
+		if (strncmp(names, group, group_bytes) != 0 || names[group_bytes] != ':')
 			continue;
 		char *at_name = NULL, *at_value = NULL;
 		char *n = strtok_r(names, " ", &at_name), *v = strtok_r(values, " ", &at_value);
@@ -193,7 +193,7 @@ static int end_configure(const struct world *world, enum end end, const char *fi
 static int carrier_wait(const struct world *world, enum end end)
 {
 	struct ifreq request = {.ifr_name = "live0"};
-	struct timespec pause = {.tv_nsec = 2 * 1000 * 1000};
+	struct timespec pause = {.tv_nsec = 2 * 1000000L};
 	if (world_enter(world, end))
 		return -errno;
 	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);

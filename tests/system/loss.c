@@ -237,6 +237,7 @@ static void resync_after_loss(void)
 	close_in_batches(&reports);
 	lastack_stop(&lastack);
 	reports_refresh(&reports);
+	reports_sort(&reports);
 	nothing_invented(&reports, netns);
 	CHECK(counts_of(&lastack).lost > 0, "nothing was lost at all");
 }

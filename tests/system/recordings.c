@@ -110,6 +110,7 @@ static void record_check(const char *file, uint32_t netns)
 	reports_open(&again, replay.output);
 	reports_refresh(&live);
 	reports_refresh(&again);
+	reports_sort(&again);
 	for (size_t i = 0; i < live.count; i++) {
 		const json_t *one = live.all[i], *other = report_find(&again, (uint64_t)report_number(one, "cookie"));
 

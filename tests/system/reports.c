@@ -35,7 +35,7 @@ void reports_refresh(struct reports *reports)
 	char *text, *line, *end;
 	ssize_t got;
 
-	CHECK(!fstat(reports->fd, &status), "fstat");
+	CHECK(!reports->sorted && !fstat(reports->fd, &status), "fstat");
 	if (status.st_size <= reports->at)
 		return;
 	text = malloc((size_t)(status.st_size - reports->at) + 1);
@@ -74,13 +74,61 @@ bool report_is(const json_t *report, const char *name, const char *word)
 	return !strcmp(report_word(report, name), word);
 }
 
+/* By socket, then by revision; lines that are no reports of connections first. */
+static int by_socket(const void *left, const void *right)
+{
+	const json_t *a = *(json_t *const *)left, *b = *(json_t *const *)right;
+	long long of_a = report_is(a, "type", "connection") ? report_number(a, "cookie") : -1;
+	long long of_b = report_is(b, "type", "connection") ? report_number(b, "cookie") : -1;
+
+	if (of_a != of_b)
+		return of_a < of_b ? -1 : 1;
+	return of_a < 0 ? 0 : (int)(report_number(a, "revision") - report_number(b, "revision"));
+}
+
+void reports_sort(struct reports *reports)
+{
+	qsort(reports->all, reports->count, sizeof(json_t *), by_socket);
+	reports->sorted = true;
+}
+
+/* Where a search for the socket may begin: with everything, or, sorted, at its first report. */
+static size_t search_begin(const struct reports *reports, uint64_t cookie)
+{
+	size_t low = 0, high = reports->sorted ? reports->count : 0;
+
+	while (low < high) {
+		const json_t *middle = reports->all[(low + high) / 2];
+
+		if (!report_is(middle, "type", "connection") || report_number(middle, "cookie") < (long long)cookie)
+			low = (low + high) / 2 + 1;
+		else
+			high = (low + high) / 2;
+	}
+	return low;
+}
+
+/* The next report of the socket from there on, or the end. */
+static size_t search_next(const struct reports *reports, uint64_t cookie, size_t from)
+{
+	for (; from < reports->count; from++) {
+		const json_t *report = reports->all[from];
+
+		if (report_number(report, "cookie") == (long long)cookie && report_is(report, "type", "connection"))
+			return from;
+		if (reports->sorted)
+			break;
+	}
+	return reports->count;
+}
+
 json_t *report_find(const struct reports *reports, uint64_t cookie)
 {
 	json_t *found = NULL;
 
-	for (size_t i = 0; i < reports->count; i++)
-		if (report_number(reports->all[i], "cookie") == (long long)cookie && report_is(reports->all[i], "type", "connection") &&
-		    (!found || report_number(reports->all[i], "revision") > report_number(found, "revision")))
+	for (size_t i = search_next(reports, cookie, search_begin(reports, cookie)); i < reports->count;
+	     i = search_next(reports, cookie, i + 1))
+		if (!found || report_number(reports->all[i], "revision") > report_number(found, "revision"))
 			found = reports->all[i];
 	return found;
 }
@@ -89,9 +137,9 @@ size_t report_count(const struct reports *reports, uint64_t cookie)
 {
 	size_t count = 0;
 
-	for (size_t i = 0; i < reports->count; i++)
-		count += report_number(reports->all[i], "cookie") == (long long)cookie &&
-			 report_is(reports->all[i], "type", "connection") && report_number(reports->all[i], "revision") == 1;
+	for (size_t i = search_next(reports, cookie, search_begin(reports, cookie)); i < reports->count;
+	     i = search_next(reports, cookie, i + 1))
+		count += report_number(reports->all[i], "revision") == 1;
 	return count;
 }
 

@@ -103,45 +103,16 @@ static void race_check_end(const struct reports *reports, uint64_t cookie, const
 	      "its birth was not seen: %s", report_line(report));
 }
 
-/* Reports by cookie, so that some ten thousand are found quickly. */
-static int by_cookie(const void *left, const void *right)
-{
-	long long a = report_number(*(json_t *const *)left, "cookie"), b = report_number(*(json_t *const *)right, "cookie");
-
-	return a < b ? -1 : a > b;
-}
-
-static struct reports reports_of(const struct reports *sorted, uint64_t cookie)
-{
-	struct reports some = {.all = sorted->all};
-	size_t low = 0, high = sorted->count;
-
-	while (low < high) {
-		size_t middle = (low + high) / 2;
-
-		if (report_number(sorted->all[middle], "cookie") < (long long)cookie)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	some.all += low;
-	while (low + some.count < sorted->count && report_number(some.all[some.count], "cookie") == (long long)cookie)
-		some.count++;
-	return some;
-}
-
 static void race_check(const struct race *race, struct reports *reports, uint64_t begin_ns, uint64_t watching_ns)
 {
 	CHECK(race->closed == race->opened && race->closed > RACE_OPEN + RACE_AFTER, "the load made only %u connections",
 	      race->closed);
-	qsort(reports->all, reports->count, sizeof(json_t *), by_cookie);
+	reports_sort(reports);
 	for (unsigned i = 0; i < race->closed; i++) {
 		const struct race_connection *connection = &race->all[i];
-		struct reports client = reports_of(reports, connection->client_cookie);
-		struct reports server = reports_of(reports, connection->server_cookie);
 
-		race_check_end(&client, connection->client_cookie, connection, begin_ns, watching_ns);
-		race_check_end(&server, connection->server_cookie, connection, begin_ns, watching_ns);
+		race_check_end(reports, connection->client_cookie, connection, begin_ns, watching_ns);
+		race_check_end(reports, connection->server_cookie, connection, begin_ns, watching_ns);
 	}
 }
 

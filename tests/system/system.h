@@ -108,11 +108,14 @@ struct reports {
 	off_t at;      /* read up to here */
 	json_t **all;
 	size_t count, room;
+	bool sorted;
 };
 
 void reports_open(struct reports *reports, int fd);
 /* Takes in the lines that are whole by now; fails the test at a line that is no JSON. */
 void reports_refresh(struct reports *reports);
+/* Sorts what has been read, so that some ten thousand sockets are found quickly; no more can be read then. */
+void reports_sort(struct reports *reports);
 const char *report_word(const json_t *report, const char *name);     /* "" where it is null */
 long long report_number(const json_t *report, const char *name);     /* -1 where it is null */
 const json_t *report_process(const json_t *report);

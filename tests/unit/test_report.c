@@ -18,6 +18,7 @@
 #include "report/container.h"
 #include "report/explain.h"
 #include "report/report_writer.h"
+#include "report/short_words.h"
 #include "sample_report.h"
 #include "schema_check.h"
 
@@ -233,50 +234,135 @@ static void table_check_one(const struct connection_report *report, void *arg)
 	text_free(&text);
 }
 
+static void header_check_complete(const char *header)
+{
+	static const char *const titles[] = {"TIME ", " COMM/PID ", " LOCAL ", " REMOTE ", " AGE ", "CAUSE ", " WHO "};
+
+	for (size_t i = 0; i < sizeof(titles) / sizeof(titles[0]); i++)
+		assert_non_null(strstr(header, titles[i]));
+	assert_true(strstr(header, " R ") || strstr(header, " ROLE "));
+	assert_true(strstr(header, " BYTES") || strstr(header, " SENT RECV"));
+}
+
 static void tables_fit_the_terminal(void **state)
 {
-	static const unsigned widths[] = {1, 10, 24, 40, 79, 80, 100, 120, 132, 160, 200, 250, 0};
 	struct report_context day = context;
 
 	(void)state;
-	for (size_t i = 0; i < sizeof(widths) / sizeof(widths[0]) * 2; i++) {
-		struct table_check check = {.width = widths[i / 2] ? widths[i / 2] : 1000};
+	for (unsigned i = 0; i <= 250 * 2 + 1; i++) {
+		unsigned width = i / 2;
+		struct table_check check = {.width = width ? width : 1000};
 		struct text text = {0};
 
 		day.time_of_day = i % 2;
-		check.writer = report_writer_create(REPORT_TABLE, &day, widths[i / 2]);
+		check.writer = report_writer_create(REPORT_TABLE, &day, width);
 		assert_int_equal(report_writer_header(check.writer, &text), 0);
 		assert_true(text.length - 1 <= check.width);
+		if (check.width >= 80)
+			header_check_complete(text_string(&text));
 		each_report(table_check_one, &check);
 		text_free(&text);
 		report_writer_destroy(check.writer);
 	}
 }
 
+static void table_check(const struct connection_report *report, unsigned width, const char *expected)
+{
+	struct report_writer *writer = report_writer_create(REPORT_TABLE, &context, width);
+	struct text text = {0};
+
+	if (strchr(expected, '\n') != strrchr(expected, '\n'))
+		assert_int_equal(report_writer_header(writer, &text), 0);
+	assert_int_equal(report_writer_report(writer, &text, report), 0);
+	assert_string_equal(text_string(&text), expected);
+	text_free(&text);
+	report_writer_destroy(writer);
+}
+
 static void tables_show_more_where_there_is_room(void **state)
 {
 	struct connection_report report = sample_report_full();
-	struct text text = {0};
-	struct report_writer *writer = report_writer_create(REPORT_TABLE, &context, 80);
 
 	(void)state;
-	report_writer_header(writer, &text);
-	report_writer_report(writer, &text, &report);
-	assert_string_equal(text_string(&text),
-			    "    TIME COMM/PID    LOCAL  REMOTE                   AGE CAUSE\n"
-			    "   0.000 nginx/4711  :34855 66.35.250.204:80        1.2s fin_local_first\n");
-	report_writer_destroy(writer);
-	text_clear(&text);
-	writer = report_writer_create(REPORT_TABLE, &context, 200);
-	report_writer_header(writer, &text);
-	report_writer_report(writer, &text, &report);
-	assert_non_null(strstr(text_string(&text), "STATES\n"));
-	assert_non_null(strstr(text_string(&text), " 128.232.110.120:34855 66.35.250.204:80 "));
-	assert_non_null(strstr(text_string(&text), " fin_local_first (after_local_fin) "));
-	assert_non_null(strstr(text_string(&text), " app close "));
-	assert_non_null(strstr(text_string(&text), " SYNS>EST>FIN1>FIN2>TWAIT\n"));
-	text_free(&text);
-	report_writer_destroy(writer);
+	table_check(&report, 40, "LOCAL  REMOTE               CAUSE\n"
+				 ":34855 66.35.250.204:80     fin_local\n");
+	table_check(&report, 80,
+		    "    TIME COMM/PID    LOCAL  REMOTE              R   AGE CAUSE        WHO   BYTES\n"
+		    "   0.000 nginx/4711  :34855 66.35.250.204:80    c  1.2s fin_local    close  3.0k\n");
+	table_check(&report, 132,
+		    "    TIME COMM/PID       LOCAL  REMOTE                R    AGE CLASS/CAUSE                                   "
+		    "WHO            SENT RECV\n"
+		    "   0.000 nginx/4711     :34855 66.35.250.204:80      c   1.2s graceful/fin_local_first (after_local_fin)    "
+		    "app close      1.0k 2.0k\n");
+	table_check(&report, 199,
+		    "    TIME COMM/PID           LOCAL                 REMOTE                ROLE      AGE "
+		    "CLASS/CAUSE                                   WHO            SENT RECV RETR ERROR        STATES\n"
+		    "   0.000 nginx/4711         128.232.110.120:34855 66.35.250.204:80      client   1.2s "
+		    "graceful/fin_local_first (after_local_fin)    app close      1.0k 2.0k   15 ETIMEDOUT    "
+		    "SYNS>EST>FIN1>FIN2>TWAIT\n");
+}
+
+/* What is longest, or absent, in the narrow form of each column. */
+static void narrow_tables_cut_with_care(void **state)
+{
+	struct connection_report report = sample_report_full();
+
+	(void)state;
+	inet_pton(AF_INET, "192.168.100.200", report.remote);
+	report.remote_port = 54321;
+	report.pid = 4194304;
+	report.end_ns = report.start_ns + 723000000000;
+	report.cause = CAUSE_SYN_TIMEOUT;
+	report.how = HOW_EXIT;
+	report.exit_code = 255;
+	report.revision = 2;
+	report.bytes_sent = 999999;
+	table_check(&report, 80, "   0.000 ng~/4194304 :34855 192..100.200:54321  c   12m syn_timeout* ex 255 1.0M\n");
+	report.cause = CAUSE_RST_RECEIVED;
+	report.context = CONTEXT_PEER_LOST_STATE;
+	report.initiator = INITIATOR_PEER;
+	report.how = HOW_NONE;
+	report.role = ROLE_BOTH;
+	report.bytes_sent = ABSENT_U64;
+	table_check(&report, 80, "   0.000 ng~/4194304 :34855 192..100.200:54321  b   12m rst<lost*    peer      -\n");
+	report.context = CONTEXT_OOM_KILL;
+	report.how = HOW_SIGNAL;
+	report.initiator = INITIATOR_LOCAL_EXIT;
+	table_check(&report, 80, "   0.000 ng~/4194304 :34855 192..100.200:54321  b   12m rst<recv*    oom       -\n");
+	report = sample_report_bare();
+	table_check(&report, 80, "   0.000 -           :63943 [2607..c03::1a]:25  -     - unobserved   -         -\n");
+}
+
+/* Within a class the words begin alike, outside of it they do not. */
+static void short_words_check(enum connection_cause cause, const char *word)
+{
+	for (unsigned i = 0; i < (unsigned)connection_cause_count * connection_context_count; i++) {
+		enum connection_cause other = (enum connection_cause)(i % connection_cause_count);
+		const char *its = cause_short_name(other, (enum connection_context)(i / connection_cause_count));
+
+		assert_true(other == cause || strcmp(word, its));
+		assert_int_equal(!strncmp(word, its, 3), cause_class(cause) == cause_class(other));
+	}
+}
+
+static void short_words_tell_causes_apart(void **state)
+{
+	struct text legend = {0};
+
+	(void)state;
+	short_words_legend(&legend);
+	for (unsigned i = 0; i < (unsigned)connection_cause_count * connection_context_count; i++) {
+		enum connection_cause cause = (enum connection_cause)(i % connection_cause_count);
+		const char *word = cause_short_name(cause, (enum connection_context)(i / connection_cause_count));
+
+		assert_in_range(strlen(word), 1, CAUSE_SHORT_MAX);
+		assert_non_null(strstr(text_string(&legend), word));
+		assert_non_null(strstr(text_string(&legend), name_of(&cause_names, cause)));
+		short_words_check(cause, word);
+	}
+	for (char *line = strtok(legend.data, "\n"); line; line = strtok(NULL, "\n"))
+		assert_in_range(strlen(line), 1, 80);
+	text_free(&legend);
 }
 
 static void explain_check_one(const struct connection_report *report, void *arg)
@@ -400,6 +486,8 @@ int main(void)
 		cmocka_unit_test(csv_has_its_columns),
 		cmocka_unit_test(tables_fit_the_terminal),
 		cmocka_unit_test(tables_show_more_where_there_is_room),
+		cmocka_unit_test(narrow_tables_cut_with_care),
+		cmocka_unit_test(short_words_tell_causes_apart),
 		cmocka_unit_test(explanations_are_sentences),
 		cmocka_unit_test(evidence_texts_are_safe),
 		cmocka_unit_test(community_ids_are_those_of_the_specification),

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * test_replay.c: recordings of real connections, replayed, must give the reports that stand beside them,
+ * to the byte. Every tests/replay/NAME.rec has its NAME.json; how they are made is in CONTRIBUTING.md. Runs in the
+ * root of the source tree.
+ */
+#include <dirent.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "pipeline/pipeline.h"
+
+#define FOLDER "tests/replay"
+#define PATH_BYTES 512
+
+/* The whole file, NUL-terminated; the caller frees it. */
+static char *file_read(const char *path, size_t *length)
+{
+	FILE *file = fopen(path, "rb");
+	char *content;
+
+	if (!file)
+		fail_msg("%s is missing", path);
+	fseek(file, 0, SEEK_END);
+	*length = (size_t)ftell(file);
+	rewind(file);
+	content = calloc(1, *length + 1);
+	assert_non_null(content);
+	assert_int_equal(fread(content, 1, *length, file), *length);
+	fclose(file);
+	return content;
+}
+
+static void feed(struct pipeline *pipeline, const struct recording_record *record)
+{
+	switch (record->type) {
+	case RECORDING_EVENT: pipeline_event(pipeline, record->event); break;
+	case RECORDING_TICK: pipeline_tick(pipeline, record->time_ns); break;
+	case RECORDING_CGROUP: pipeline_cgroup(pipeline, record->cgroup, record->path); break;
+	case RECORDING_LOSS: pipeline_loss(pipeline, record->loss.kind); break;
+	case RECORDING_RESYNC_BEGIN: pipeline_resync_begin(pipeline, record->time_ns); break;
+	case RECORDING_RESYNC_END: pipeline_resync_end(pipeline, record->time_ns); break;
+	}
+}
+
+static struct pipeline *replay(const char *path)
+{
+	struct pipeline_options options = {.format = REPORT_JSON};
+	struct recording_record record;
+	struct recording_reader *reader;
+	struct pipeline *pipeline;
+	int status;
+
+	assert_int_equal(recording_open(path, &reader), 0);
+	options.settle_ns = strtoull(recording_facts_get(recording_facts(reader), "settle_ns"), NULL, 10);
+	options.max_connections = (uint32_t)strtoul(recording_facts_get(recording_facts(reader), "max_connections"), NULL, 10);
+	pipeline = pipeline_create(&options, recording_facts(reader));
+	assert_non_null(pipeline);
+	while ((status = recording_next(reader, &record)) > 0)
+		feed(pipeline, &record);
+	if (status)
+		fail_msg("%s: %s", path, recording_error(reader));
+	pipeline_finish(pipeline);
+	recording_close(reader);
+	return pipeline;
+}
+
+/* Points at the first line that differs. */
+static void compare(const char *path, const char *expected, const char *got)
+{
+	unsigned line = 1;
+
+	for (; *expected && *expected == *got; expected++, got++)
+		line += *expected == '\n';
+	if (*expected != *got)
+		fail_msg("%s differs in line %u:\nexpected ...%.300s\ngot      ...%.300s", path, line, expected, got);
+}
+
+static void replay_and_compare(const char *name)
+{
+	char recording[PATH_BYTES], golden[PATH_BYTES], *expected;
+	struct pipeline *pipeline;
+	size_t length;
+
+	snprintf(recording, sizeof(recording), FOLDER "/%s", name);
+	snprintf(golden, sizeof(golden), FOLDER "/%.*s.json", (int)(strlen(name) - 4), name);
+	expected = file_read(golden, &length);
+	pipeline = replay(recording);
+	compare(golden, expected, text_string(pipeline_text(pipeline)));
+	pipeline_destroy(pipeline);
+	free(expected);
+}
+
+static void test_recordings_give_their_reports(void **state)
+{
+	DIR *folder = opendir(FOLDER);
+	unsigned compared = 0;
+	struct dirent *entry;
+
+	(void)state;
+	assert_non_null(folder);
+	while ((entry = readdir(folder))) {
+		size_t length = strlen(entry->d_name);
+
+		if (length < 5 || strcmp(entry->d_name + length - 4, ".rec"))
+			continue;
+		replay_and_compare(entry->d_name);
+		compared++;
+	}
+	closedir(folder);
+	print_message("%u recordings replayed\n", compared);
+	assert_true(compared > 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_recordings_give_their_reports),
+	};
+
+	return cmocka_run_group_tests_name("replay", tests, NULL, NULL);
+}
