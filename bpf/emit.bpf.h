@@ -92,14 +92,16 @@ static __always_inline void event_submit(struct cpu_state *cpu, void *record, en
 	bpf_ringbuf_submit(record, flags);
 }
 
+/* Set by the loader once both copies are attached; until then the first does everything. */
+bool pairs_ready;
+
 /* The first copy's side. */
 static __always_inline void pair_note(struct pair_state *pair, __u64 object, __u64 detail)
 {
-	__u32 count = pair->count;
+	__u32 count = pair->count & (PAIR_NOTES - 1);
 
-	if (count >= PAIR_NOTES)
-		count = 0; /* left over from before the second copy was attached */
-	count &= PAIR_NOTES - 1;
+	if (!pairs_ready)
+		return;
 	pair->notes[count].object = object;
 	pair->notes[count].detail = detail;
 	pair->count = count + 1;
@@ -110,6 +112,8 @@ static __always_inline bool pair_fetch(struct pair_state *pair, __u64 object, __
 {
 	__u32 count = pair->count;
 
+	if (!pairs_ready)
+		return true;
 	for (int i = 0; i < PAIR_NOTES && count; i++) {
 		struct pair_note *note;
 

@@ -199,6 +199,26 @@ static __always_inline enum event_kind state_kind(__u8 old_state, __u8 new_state
 	return EVENT_STATE;
 }
 
+/* net.ipv4.tcp_fastopen, bit 1 (TFO_SERVER_ENABLE): not set by default. */
+static __always_inline bool fast_open_serves(const struct sock *sk)
+{
+	struct net *net = sk->__sk_common.skc_net.net;
+
+	return BPF_CORE_READ_BITFIELD(net, ipv4.sysctl_tcp_fastopen) & 2;
+}
+
+/*
+ * A child that nobody had accepted, ended without an error: its listener is being closed
+ * (inet_csk_listen_stop()). The running task acts on it, though it holds the listener's lock and not the child's.
+ */
+static __always_inline __u16 orphan_closer_flags(const struct sock *sk, __u8 old_state, __u8 new_state)
+{
+	if (new_state != TCP_CLOSE || old_state == TCP_LISTEN || sk->sk_err || sk->sk_socket || sk->sk_lock.owned ||
+	    sk->__sk_common.skc_flags & SOCK_DEAD_BIT)
+		return 0;
+	return EVENT_TASK_ACTS | (bpf_get_current_task_btf()->flags & PF_EXITING ? EVENT_TASK_EXITING : 0);
+}
+
 static __always_inline int handle_state(struct cpu_state *cpu, const struct sock *sk, __u8 old_state, __u8 new_state)
 {
 	__u16 flags, filter_port;
@@ -210,8 +230,7 @@ static __always_inline int handle_state(struct cpu_state *cpu, const struct sock
 	if (!tp)
 		return 0;
 	/* SYN_RECV->ESTABLISHED tells it all a moment later; only TCP Fast Open stays in SYN_RECV. */
-	if (old_state == TCP_LISTEN && new_state == TCP_SYN_RECV &&
-	    !tp->inet_conn.icsk_accept_queue.fastopenq.max_qlen)
+	if (old_state == TCP_LISTEN && new_state == TCP_SYN_RECV && !fast_open_serves(sk))
 		return 0;
 	/* An unbound client gets its port after CLOSE->SYN_SENT: user space must hear of it at the next. */
 	filter_port = old_state == TCP_CLOSE || old_state == TCP_SYN_SENT ? 0 : local_port_of(tp);
@@ -220,7 +239,7 @@ static __always_inline int handle_state(struct cpu_state *cpu, const struct sock
 		return 0;
 	}
 	timers_learn(sk);
-	flags = socket_flags(sk);
+	flags = socket_flags(sk) | orphan_closer_flags(sk, old_state, new_state);
 	if (old_state == TCP_SYN_RECV && new_state != TCP_ESTABLISHED)
 		emit_birth(cpu, sk, tp, old_state, old_state, flags); /* it may never have been announced */
 	if (new_state == TCP_CLOSE)
@@ -373,8 +392,8 @@ static __always_inline __u16 reset_received_flags(const struct sock *sk, struct 
 {
 	__u16 flags = socket_flags(sk) | close_flags(sk, tp);
 
-	if (BPF_CORE_READ_BITFIELD(tp, rx_opt.tstamp_ok) && !BPF_CORE_READ_BITFIELD(tp, rx_opt.saw_tstamp))
-		flags |= EVENT_RESET_STATELESS;
+	if (BPF_CORE_READ_BITFIELD(tp, rx_opt.tstamp_ok))
+		flags |= BPF_CORE_READ_BITFIELD(tp, rx_opt.saw_tstamp) ? EVENT_RESET_STATEFUL : EVENT_RESET_STATELESS;
 	return flags;
 }
 

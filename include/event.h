@@ -58,6 +58,7 @@ enum event_flag {
 	EVENT_NOTHING_IN_FLIGHT = 1 << 11,/* snd_nxt == snd_una */
 	EVENT_LINGER2_NEGATIVE = 1 << 12, /* TCP_LINGER2 < 0 */
 	EVENT_PASSIVE = 1 << 13,          /* reset sent as an answer to a segment; birth: by a listener */
+	EVENT_RESET_STATEFUL = 1 << 13,   /* reset received with the negotiated timestamp option */
 	EVENT_RESET_STATELESS = 1 << 14,  /* reset received without the negotiated timestamp option */
 	EVENT_MEMORY_OVER = 1 << 15,      /* TCP memory is above tcp_mem[2] */
 };

@@ -145,6 +145,7 @@
 	X(EVIDENCE_RESET_RECEIVED, "tcp_receive_reset on this socket") \
 	X(EVIDENCE_RESET_SENT, "tcp_send_reset on this socket") \
 	X(EVIDENCE_RESET_STATELESS, "the reset lacked the timestamp option that the connection had negotiated: its sender did not know the connection") \
+	X(EVIDENCE_RESET_STATEFUL, "the reset carried the timestamp option that the connection had negotiated: its sender still had the connection") \
 	X(EVIDENCE_CHALLENGE_ACK, "an ACK to an unacceptable segment was sent %llu ms before the reset") \
 	X(EVIDENCE_UNREAD_BYTES, "%llu bytes were received but not read") \
 	X(EVIDENCE_UNACKED_BYTES, "%llu bytes were not acknowledged") \
@@ -168,7 +169,8 @@
 	X(EVIDENCE_ABORTED_BY_PID, "the aborting task was pid %llu") \
 	X(EVIDENCE_END_UNSEEN, "the socket was gone when the sockets were listed; its end was not seen") \
 	X(EVIDENCE_EVENTS_LOST, "%llu events were lost while the connection lived") \
-	X(EVIDENCE_NO_CAUSE_SEEN, "the transition to CLOSE came without a reset, timeout, abort or close that explains it")
+	X(EVIDENCE_NO_CAUSE_SEEN, "the transition to CLOSE came without a reset, timeout, abort or close that explains it") \
+	X(EVIDENCE_REPAIR, "the socket was in repair mode (TCP_REPAIR)")
 
 #define REPORT_ENUM_3(name, text, ...) name,
 #define REPORT_ENUM(LIST, type) enum type { LIST(REPORT_ENUM_3) type##_count }

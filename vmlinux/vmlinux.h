@@ -73,6 +73,7 @@ struct netns_ipv4 {
 	int sysctl_tcp_keepalive_time;
 	int sysctl_tcp_keepalive_intvl;
 	__u8 sysctl_tcp_keepalive_probes;
+	__u8 sysctl_tcp_fastopen;
 	__u8 sysctl_tcp_synack_retries;
 };
 
@@ -161,17 +162,8 @@ struct inet_sock {
 	__be16 inet_sport;
 };
 
-struct fastopen_queue {
-	int max_qlen;
-};
-
-struct request_sock_queue {
-	struct fastopen_queue fastopenq;
-};
-
 struct inet_connection_sock {
 	struct inet_sock icsk_inet;
-	struct request_sock_queue icsk_accept_queue;
 	struct timer_list icsk_retransmit_timer;
 	__u32 icsk_rto;
 	__u8 icsk_retransmits;

@@ -267,8 +267,7 @@ static void birth_passive(struct tracker *tracker, const struct event_birth *eve
 		connection = birth_passive_begin(tracker, event, event->header.cookie, now_ns - handshake_ns);
 	if (!connection || event->new_state == TCP_SYN_RECV)
 		return;
-	if (connection->role == ROLE_CLIENT) {
-		connection->role = ROLE_BOTH;
+	if (connection->role == ROLE_BOTH) {
 		own_syn = 1; /* the event reckons for a listener's child, whose SYN is not among what was acknowledged */
 	}
 	if (event->new_state == TCP_ESTABLISHED) {
@@ -321,7 +320,7 @@ static struct connection *event_state(struct tracker *tracker, const struct even
 	struct connection *connection = known_live(tracker, &event->header);
 	bool port_was_unknown;
 
-	if (!connection)
+	if (!connection || event->new_state == TCP_LISTEN) /* a listener is announced by a birth only */
 		return NULL;
 	port_was_unknown = !connection->tuple.local_port && event->local_port;
 	if (event->local_port)
@@ -333,6 +332,8 @@ static struct connection *event_state(struct tracker *tracker, const struct even
 		if (!(connection->flags & CONNECTION_BIRTH_UNSEEN))
 			connection->handshake_us = (event->header.time_ns - (connection->path[0] >> 4)) / 1000;
 	}
+	if (event->old_state == TCP_SYN_SENT && event->new_state == TCP_SYN_RECV)
+		connection->role = ROLE_BOTH; /* simultaneous open */
 	lifecycle_transition(tracker, connection, event->old_state, event->new_state, event->header.time_ns);
 	return connection;
 }

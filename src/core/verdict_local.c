@@ -22,6 +22,7 @@ bool rule_repair(const struct facts *facts, struct verdict *verdict)
 	if (!(facts->flags & EVENT_REPAIR) || facts->close->error)
 		return false;
 	verdict_blame_closer(facts, verdict, HOW_CLOSE);
+	verdict_evidence(verdict, EVIDENCE_REPAIR, 0);
 	verdict->cause = CAUSE_DESTROYED;
 	verdict->context = CONTEXT_TCP_REPAIR;
 	return true;
@@ -103,8 +104,8 @@ bool rule_linger(const struct facts *facts, struct verdict *verdict)
 /* inet_csk_listen_stop(): the child has no socket, nobody orphaned it, its parent's closer is at work. */
 bool rule_listener_closed(const struct facts *facts, struct verdict *verdict)
 {
-	if ((facts->flags & (EVENT_HAS_SOCKET | EVENT_SOCKET_DEAD | EVENT_TASK_ACTS)) || !facts->reset_sent ||
-	    !facts->reset_active || !facts_in(facts, IN(ESTABLISHED) | IN(CLOSE_WAIT) | IN(SYN_RECV)))
+	if ((facts->flags & (EVENT_HAS_SOCKET | EVENT_SOCKET_DEAD)) || !facts->reset_sent || !facts->reset_active ||
+	    !facts_in(facts, IN(ESTABLISHED) | IN(CLOSE_WAIT) | IN(SYN_RECV)))
 		return false;
 	verdict_blame_closer(facts, verdict, HOW_LISTENER_CLOSE);
 	verdict_evidence(verdict, EVIDENCE_NEVER_ACCEPTED, 0);

@@ -23,11 +23,18 @@ bool rule_reset_in_handshake(const struct facts *facts, struct verdict *verdict)
 	return verdict_set(verdict, CAUSE_RESET_IN_HANDSHAKE, INITIATOR_PEER, HOW_NONE);
 }
 
+/*
+ * Before an answer only ICMP sets another error than ETIMEDOUT without a reset (tcp_v4_err(), tcp_v6_err()).
+ * Where the socket was not locked it is fatal at once, and the soft error stays 0.
+ */
 bool rule_unreachable(const struct facts *facts, struct verdict *verdict)
 {
-	if (!facts_in(facts, IN(SYN_SENT)) || !facts_error_is_icmp(facts))
+	uint8_t error = facts->close->error;
+
+	if (!facts_in(facts, IN(SYN_SENT)) || !error || error == ETIMEDOUT || error == ECONNABORTED ||
+	    facts->reset_received)
 		return false;
-	verdict_evidence(verdict, EVIDENCE_SOFT_ERROR, facts->close->soft_error);
+	verdict_evidence(verdict, facts_error_is_icmp(facts) ? EVIDENCE_SOFT_ERROR : EVIDENCE_ERROR, error);
 	return verdict_set(verdict, CAUSE_UNREACHABLE, INITIATOR_NETWORK, HOW_ICMP);
 }
 

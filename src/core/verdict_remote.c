@@ -33,12 +33,17 @@ static enum connection_context reset_context(const struct facts *facts, struct v
 {
 	const struct event_reset_received *received = &facts->ending->received;
 	bool stateless = received->header.flags & EVENT_RESET_STATELESS;
+	bool stateful = received->header.flags & EVENT_RESET_STATEFUL;
 	uint64_t challenge_ms = facts_ms(facts, received->challenge_ticks);
 
 	if (stateless)
 		verdict_evidence(verdict, EVIDENCE_RESET_STATELESS, 0);
 	if (facts_in(facts, IN(CLOSE_WAIT)))
 		return CONTEXT_AFTER_PEER_FIN;
+	if (stateful) { /* its sender has the connection: it did not forget, it chose to end it */
+		verdict_evidence(verdict, EVIDENCE_RESET_STATEFUL, 0);
+		return facts_in(facts, IN(ESTABLISHED)) ? CONTEXT_ESTABLISHED : CONTEXT_AFTER_LOCAL_FIN;
+	}
 	if (received->probes_out && !received->unacked_bytes) {
 		verdict_evidence(verdict, EVIDENCE_PROBES, received->probes_out);
 		return CONTEXT_ANSWER_TO_KEEPALIVE;

@@ -99,6 +99,7 @@ static int programs_attach(struct monitor *monitor, char *why, size_t size)
 		}
 		monitor->links[monitor->link_count++] = link;
 	}
+	monitor->skeleton->bss->pairs_ready = true;
 	return 0;
 }
 

@@ -232,6 +232,8 @@ static void monitor_check(struct session *session)
 	snprintf(detail, sizeof(detail), "generated %llu delivered %llu lost %llu filtered %llu", n[0], n[1], n[2],
 		 n[3]);
 	session_say(session, counted && n[0] == n[1] + n[2] + n[3] && n[0] > 0, "every_event_is_accounted_for", detail);
+	size_t used = strlen(detail);
+	snprintf(detail + used, sizeof(detail) - used, "; with much traffic of others on the host, try --apart");
 	session_say(session, counted && n[2] == 0, "no_event_was_lost", detail);
 	fprintf(stderr, "%s", session->monitor.text);
 }

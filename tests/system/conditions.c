@@ -44,7 +44,8 @@ static void is_refused(const char *capabilities, const char *verb)
 	      text_of(program.errors));
 	snprintf(words, sizeof(words), "lastack: %s: ", verb);
 	CHECK(text_has(program.errors, words), "%s with %s: %s", verb, capabilities, text_of(program.errors));
-	CHECK(text_has(program.errors, "root") && text_has(program.errors, "CAP_BPF") && text_has(program.errors, "CAP_PERFMON"),
+	CHECK(text_has(program.errors, "root") && text_has(program.errors, "CAP_BPF") &&
+		      text_has(program.errors, "CAP_PERFMON"),
 	      "%s with %s does not say what to do: %s", verb, capabilities, text_of(program.errors));
 }
 
@@ -66,8 +67,8 @@ static void both_suffice(void)
 	pair = pair_open(AF_INET, tcp_listen(AF_INET, PORT), PORT);
 	pair_close(&pair);
 	report = report_await(&reports, pair.client_cookie);
-	CHECK(report_is(report, "cause", "fin_local_first") && report_number(report_process(report), "pid") == getpid(), "%s",
-	      report_line(report));
+	CHECK(report_is(report, "cause", "fin_local_first") && report_number(report_process(report), "pid") == getpid(),
+	      "%s", report_line(report));
 	report = report_await(&reports, pair.server_cookie);
 	CHECK(report_is(report, "cause", "fin_peer_first"), "%s", report_line(report));
 	lastack_stop(&program);
@@ -87,20 +88,62 @@ static void privileges(void)
 
 /* verb, option, value: each must be refused with status 2 and "lastack: VERB: what: why" before anything is watched. */
 static const char *const nonsense[][5] = {
-	{"live", "--ring-size", "0"}, {"live", "--ring-size", "1000"}, {"live", "--ring-size", "5000"},
-	{"live", "--ring-size", "1099511627776"}, {"live", "--ring-size", "99999999999999999999999999"},
-	{"live", "--ring-size", "-4096"}, {"live", "--ring-size", "4096x"}, {"live", "--ring-size", ""},
-	{"live", "--no-such-option"}, {"live", "-z"}, {"live", "--class"}, {"live", "-L"},
-	{"live", "-L", "abc"}, {"live", "-L", "80,"}, {"live", "-L", ",80"}, {"live", "-L", "0"}, {"live", "-L", "65536"},
-	{"live", "-L", "90-80"}, {"live", "-D", "80-"}, {"live", "-D", "-80"}, {"live", "-D", "80 81"}, {"live", "-D", ""},
-	{"live", "--class", "nonsense"}, {"live", "--class", "graceful,"}, {"live", "--class", ""}, {"live", "--cause", "rst"},
-	{"live", "-o", "yaml"}, {"live", "-p", "0"}, {"live", "-p", "abc"}, {"live", "-p", "-1"}, {"live", "-p", "1,"},
-	{"live", "--netns", "nowhere"}, {"live", "--netns", "-1"}, {"live", "--netns", "0"}, {"live", "--cgroup", "relative"},
-	{"live", "--cgroup", "/no/such/cgroup"}, {"live", "--comm", ""}, {"live", "-w", "10"}, {"live", "-w", "99999999"},
-	{"live", "-n", "0"}, {"live", "-n", "-1"}, {"live", "-d", "-1"}, {"live", "-d", "0"}, {"live", "-d", "soon"},
-	{"live", "--settle", "99999999"}, {"live", "--tier", "magic"}, {"live", "--max-connections", "1"},
-	{"live", "too-much"}, {"live", "-o", "csv", "--events"}, {"record"}, {"record", "a", "b"}, {"replay"},
-	{"replay", "a", "b"}, {"replay", "--ring-size", "4096", "x"}, {"check", "too-much"}, {"check", "-o", "csv"},
+	{"live", "--ring-size", "0"},
+	{"live", "--ring-size", "1000"},
+	{"live", "--ring-size", "5000"},
+	{"live", "--ring-size", "1099511627776"},
+	{"live", "--ring-size", "99999999999999999999999999"},
+	{"live", "--ring-size", "-4096"},
+	{"live", "--ring-size", "4096x"},
+	{"live", "--ring-size", ""},
+	{"live", "--no-such-option"},
+	{"live", "-z"},
+	{"live", "--class"},
+	{"live", "-L"},
+	{"live", "-L", "abc"},
+	{"live", "-L", "80,"},
+	{"live", "-L", ",80"},
+	{"live", "-L", "0"},
+	{"live", "-L", "65536"},
+	{"live", "-L", "90-80"},
+	{"live", "-D", "80-"},
+	{"live", "-D", "-80"},
+	{"live", "-D", "80 81"},
+	{"live", "-D", ""},
+	{"live", "--class", "nonsense"},
+	{"live", "--class", "graceful,"},
+	{"live", "--class", ""},
+	{"live", "--cause", "rst"},
+	{"live", "-o", "yaml"},
+	{"live", "-p", "0"},
+	{"live", "-p", "abc"},
+	{"live", "-p", "-1"},
+	{"live", "-p", "1,"},
+	{"live", "--netns", "nowhere"},
+	{"live", "--netns", "-1"},
+	{"live", "--netns", "0"},
+	{"live", "--cgroup", "relative"},
+	{"live", "--cgroup", "/no/such/cgroup"},
+	{"live", "--comm", ""},
+	{"live", "-w", "10"},
+	{"live", "-w", "99999999"},
+	{"live", "-n", "0"},
+	{"live", "-n", "-1"},
+	{"live", "-d", "-1"},
+	{"live", "-d", "0"},
+	{"live", "-d", "soon"},
+	{"live", "--settle", "99999999"},
+	{"live", "--tier", "magic"},
+	{"live", "--max-connections", "1"},
+	{"live", "too-much"},
+	{"live", "-o", "csv", "--events"},
+	{"record"},
+	{"record", "a", "b"},
+	{"replay"},
+	{"replay", "a", "b"},
+	{"replay", "--ring-size", "4096", "x"},
+	{"check", "too-much"},
+	{"check", "-o", "csv"},
 };
 
 static void is_nonsense(const char *const words[5])
@@ -135,8 +178,8 @@ static void wrong_use(void)
 	CHECK(program_run(&program, lastack_path()) == 2, "without a verb: %d", program_exit(&program));
 	CHECK(program_run(&program, lastack_path(), "no-such-verb") == 2, "no-such-verb: %d", program_exit(&program));
 	CHECK(text_has(program.errors, "lastack: no-such-verb: "), "%s", text_of(program.errors));
-	CHECK(program_run(&program, lastack_path(), "live", "--help") == 0 && text_has(program.output, "--ring-size"), "--help: %s",
-	      text_of(program.output));
+	CHECK(program_run(&program, lastack_path(), "live", "--help") == 0 && text_has(program.output, "--ring-size"),
+	      "--help: %s", text_of(program.output));
 	CHECK(program_run(&program, lastack_path(), "--version") == 0 && text_lines(program.output) == 1, "--version");
 }
 
@@ -144,8 +187,10 @@ static void wrong_use(void)
 
 static void ends_with_summary(struct program *program, const char *of)
 {
-	CHECK(program_exit(program) == 0, "after %s it ends with %d: %s", of, program_exit(program), text_of(program->errors));
-	CHECK(text_has(program->errors, "connections ended"), "after %s there is no summary: %s", of, text_of(program->errors));
+	CHECK(program_exit(program) == 0, "after %s it ends with %d: %s", of, program_exit(program),
+	      text_of(program->errors));
+	CHECK(text_has(program->errors, "connections ended"), "after %s there is no summary: %s", of,
+	      text_of(program->errors));
 	counts_of(program);
 }
 
@@ -201,7 +246,8 @@ static void end_by_closed_output(int listener)
 	program_start(&program);
 	close(ends[1]);
 	lastack_await(&program);
-	CHECK(BECOMES_TRUE((pair = pair_open(AF_INET, listener, PORT), pair_close(&pair), read(ends[0], &byte, 1) == 1)),
+	CHECK(BECOMES_TRUE(
+		      (pair = pair_open(AF_INET, listener, PORT), pair_close(&pair), read(ends[0], &byte, 1) == 1)),
 	      "no line comes");
 	close(ends[0]);
 	CHECK(BECOMES_TRUE((pair = pair_open(AF_INET, listener, PORT), pair_close(&pair), program_ended(&program))),
@@ -221,7 +267,8 @@ static void end_by_full_output(int listener)
 	CHECK(BECOMES_TRUE((pair = pair_open(AF_INET, listener, PORT), pair_close(&pair), program_ended(&program))),
 	      "nothing can be written, and it goes on");
 	CHECK(program_exit(&program) == 4, "it ends with %d", program_exit(&program));
-	CHECK(text_has(program.errors, "lastack: live: standard output: No space left on device"), "%s", text_of(program.errors));
+	CHECK(text_has(program.errors, "lastack: live: standard output: No space left on device"), "%s",
+	      text_of(program.errors));
 }
 
 static void endings(void)

@@ -19,9 +19,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define PORT 7700          /* to 7703 */
-#define CLIENT_PORT 41000  /* clients bound by themselves, to 41009 */
-#define ENDS_MAX 64
+#define PORT        7700  /* to 7703 */
+#define CLIENT_PORT 41000 /* clients bound by themselves, to 41009 */
+#define ENDS_MAX    64
 
 /* One end of a connection, as the test knows it. */
 struct known_end {
@@ -41,23 +41,62 @@ static pid_t second_pid;
 struct filter {
 	const char *words[6];
 	bool (*passes)(const struct known_end *end);
-	bool in_kernel;        /* it shows in the count of filtered events */
+	bool in_kernel; /* it shows in the count of filtered events */
 	struct program program;
 };
 
-static bool pass_pid(const struct known_end *end) { return end->pid == second_pid; }
-static bool pass_comm(const struct known_end *end) { return !strcmp(end->comm, "filter one"); }
-static bool pass_local(const struct known_end *end) { return end->local_port == 7700 || (end->local_port >= 7702 && end->local_port <= 7703); }
-static bool pass_clients(const struct known_end *end) { return end->local_port >= 41000 && end->local_port <= 41099; }
-static bool pass_remote(const struct known_end *end) { return end->remote_port == 7701 || end->remote_port == 7703; }
-static bool pass_four(const struct known_end *end) { return end->family == 4; }
-static bool pass_six(const struct known_end *end) { return end->family == 6; }
-static bool pass_one(const struct known_end *end) { return end->netns == netns_one; }
-static bool pass_two(const struct known_end *end) { return end->netns == netns_two; }
-static bool pass_class(const struct known_end *end) { return !strcmp(end->class, "reset") || !strcmp(end->class, "open_failed"); }
-static bool pass_cause(const struct known_end *end) { return !strcmp(end->cause, "rst_received") || !strcmp(end->cause, "fin_peer_first"); }
-static bool pass_both(const struct known_end *end) { return pass_six(end) && pass_one(end) && pass_local(end); }
-static bool pass_all(const struct known_end *end) { return end->cookie; }
+static bool pass_pid(const struct known_end *end)
+{
+	return end->pid == second_pid;
+}
+static bool pass_comm(const struct known_end *end)
+{
+	return !strcmp(end->comm, "filter one");
+}
+static bool pass_local(const struct known_end *end)
+{
+	return end->local_port == 7700 || (end->local_port >= 7702 && end->local_port <= 7703);
+}
+static bool pass_clients(const struct known_end *end)
+{
+	return end->local_port >= 41000 && end->local_port <= 41099;
+}
+static bool pass_remote(const struct known_end *end)
+{
+	return end->remote_port == 7701 || end->remote_port == 7703;
+}
+static bool pass_four(const struct known_end *end)
+{
+	return end->family == 4;
+}
+static bool pass_six(const struct known_end *end)
+{
+	return end->family == 6;
+}
+static bool pass_one(const struct known_end *end)
+{
+	return end->netns == netns_one;
+}
+static bool pass_two(const struct known_end *end)
+{
+	return end->netns == netns_two;
+}
+static bool pass_class(const struct known_end *end)
+{
+	return !strcmp(end->class, "reset") || !strcmp(end->class, "open_failed");
+}
+static bool pass_cause(const struct known_end *end)
+{
+	return !strcmp(end->cause, "rst_received") || !strcmp(end->cause, "fin_peer_first");
+}
+static bool pass_both(const struct known_end *end)
+{
+	return pass_six(end) && pass_one(end) && pass_local(end);
+}
+static bool pass_all(const struct known_end *end)
+{
+	return end->cookie;
+}
 
 static struct filter filters[] = {
 	{{NULL}, pass_all, false, {0}},
@@ -81,11 +120,19 @@ static struct filter filters[] = {
 
 /* ---- the connections ------------------------------------------------------------------------------- */
 
-static void end_add(uint64_t cookie, unsigned family, unsigned local, unsigned remote, const char *class, const char *cause)
+static void end_add(uint64_t cookie, unsigned family, unsigned local, unsigned remote, const char *class,
+		    const char *cause)
 {
 	CHECK(*end_count < ENDS_MAX, "too many connections");
-	ends[(*end_count)++] = (struct known_end){cookie, netns_inode(), family, local, remote, getpid(),
-						  getpid() == second_pid ? "filter two" : "filter one", class, cause};
+	ends[(*end_count)++] = (struct known_end){cookie,
+						  netns_inode(),
+						  family,
+						  local,
+						  remote,
+						  getpid(),
+						  getpid() == second_pid ? "filter two" : "filter one",
+						  class,
+						  cause};
 }
 
 /* how: 'g' in good order, 'r' by reset */
@@ -126,7 +173,7 @@ static void play_all(void)
 	play_one(AF_INET, v4, CLIENT_PORT, PORT, 'r');
 	play_one(AF_INET6, v6, CLIENT_PORT + 1, PORT, 'g');
 	play_one(AF_INET6, v6, 0, PORT, 'r');
-	play_one(MAPPED, both, 0, PORT + 1, 'g');          /* IPv6 sockets at both ends, IPv4 between them */
+	play_one(MAPPED, both, 0, PORT + 1, 'g'); /* IPv6 sockets at both ends, IPv4 between them */
 	play_one(AF_INET, both, CLIENT_PORT + 2, PORT + 1, 'r');
 	play_one(AF_INET, other, 40000, PORT + 2, 'g');
 	play_one(AF_INET, other, 0, PORT + 2, 'r');
@@ -159,13 +206,14 @@ static void end_check(const struct filter *filter, const struct reports *reports
 	if (!filter->passes(end))
 		CHECK(!report, "%s lets through %s", words, report_line(report));
 	else
-		CHECK(report_count(reports, end->cookie) == 1, "%s does not show the end %u->%u (ipv%u, %s, %s) of %s", words,
-		      end->local_port, end->remote_port, end->family, end->class, end->cause, end->comm);
+		CHECK(report_count(reports, end->cookie) == 1, "%s does not show the end %u->%u (ipv%u, %s, %s) of %s",
+		      words, end->local_port, end->remote_port, end->family, end->class, end->cause, end->comm);
 	if (!report)
 		return;
-	CHECK(report_is(report, "family", end->family == 4 ? "ipv4" : "ipv6") && report_is(report, "cause", end->cause) &&
-	      report_is(report_process(report), "comm", end->comm) && report_number(report, "local_port") == end->local_port &&
-	      (end->family == 6) == (strchr(report_word(report, "remote_addr"), ':') != NULL),
+	CHECK(report_is(report, "family", end->family == 4 ? "ipv4" : "ipv6") &&
+		      report_is(report, "cause", end->cause) && report_is(report_process(report), "comm", end->comm) &&
+		      report_number(report, "local_port") == end->local_port &&
+		      (end->family == 6) == (strchr(report_word(report, "remote_addr"), ':') != NULL),
 	      "%s: not the end %u->%u (ipv%u, %s, %s) of %s: %s", words, end->local_port, end->remote_port, end->family,
 	      end->class, end->cause, end->comm, report_line(report));
 }
@@ -203,7 +251,8 @@ static void filter_check(struct filter *filter)
 	for (size_t i = 0; i < reports.count; i++)
 		stranger_check(filter, reports.all[i]);
 	CHECK(counts.lost == 0, "%llu events lost", counts.lost);
-	CHECK(!filter->in_kernel || counts.filtered > 0, "%s: nothing was filtered in the kernel", program_words(&filter->program));
+	CHECK(!filter->in_kernel || counts.filtered > 0, "%s: nothing was filtered in the kernel",
+	      program_words(&filter->program));
 }
 
 /* The second process' control group: a filter of its own, where there is one to be had. */
@@ -255,7 +304,8 @@ static void each_filter(void)
 {
 	int ready[2], gate[2];
 
-	ends = mmap(NULL, ENDS_MAX * sizeof(*ends) + sizeof(*end_count), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	ends = mmap(NULL, ENDS_MAX * sizeof(*ends) + sizeof(*end_count), PROT_READ | PROT_WRITE,
+		    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	CHECK(ends != MAP_FAILED && !pipe2(ready, O_CLOEXEC) && !pipe2(gate, O_CLOEXEC), "%s", strerror(errno));
 	end_count = (unsigned *)(ends + ENDS_MAX);
 	prctl(PR_SET_NAME, "filter one");

@@ -20,7 +20,8 @@ static void is_stopped(const struct program *program)
 {
 	int status;
 
-	CHECK(waitpid(program->pid, &status, WUNTRACED) == program->pid && WIFSTOPPED(status), "SIGSTOP does not stop lastack");
+	CHECK(waitpid(program->pid, &status, WUNTRACED) == program->pid && WIFSTOPPED(status),
+	      "SIGSTOP does not stop lastack");
 }
 
 static void both_cpus(unsigned connections)
@@ -43,7 +44,8 @@ static void identity_while_stopped(void)
 	kill(lastack.pid, SIGCONT);
 	lastack_stop(&lastack);
 	counts = counts_of(&lastack);
-	CHECK(counts.lost > 10000, "3000 connections beside a full ring of 4 KiB, but only %llu events lost", counts.lost);
+	CHECK(counts.lost > 10000, "3000 connections beside a full ring of 4 KiB, but only %llu events lost",
+	      counts.lost);
 }
 
 /* Some ports are not wanted: their events are filtered, those of the others lost or delivered. */
@@ -120,13 +122,13 @@ static void loss_identity(void)
 
 /* ---- re-synchronisation --------------------------------------------------------------------------- */
 
-#define PORT 7100
-#define BEFORE 60  /* connections older than lastack */
-#define SEEN 60    /* begun before the loss */
-#define DURING 20  /* begun in it */
-#define ALL (BEFORE + SEEN + DURING)
-#define NOISE 3000
-#define BATCH 10   /* closed at once; their events fit into the ring */
+#define PORT   7100
+#define BEFORE 60 /* connections older than lastack */
+#define SEEN   60 /* begun before the loss */
+#define DURING 20 /* begun in it */
+#define ALL    (BEFORE + SEEN + DURING)
+#define NOISE  3000
+#define BATCH  10 /* closed at once; their events fit into the ring */
 
 static struct pair pairs[ALL];
 
@@ -146,7 +148,7 @@ static void is_unobserved(struct reports *reports, uint64_t cookie)
 	const json_t *report = report_await(reports, cookie);
 
 	CHECK(report_is(report, "class", "unknown") && report_is(report, "cause", "unobserved") &&
-	      report_is(report, "completeness", "inferred") && report_is(report, "initiator", "unknown"),
+		      report_is(report, "completeness", "inferred") && report_is(report, "initiator", "unknown"),
 	      "it ended while lastack was stopped and the ring full, but it says %s", report_line(report));
 }
 
@@ -154,9 +156,10 @@ static void is_seen_to_end(struct reports *reports, uint64_t cookie, const char 
 {
 	const json_t *report = report_await(reports, cookie);
 
-	CHECK(report_is(report, "class", "graceful") && report_is(report, "cause", cause), "it ended after the loss by %s, but: %s",
-	      cause, report_line(report));
-	CHECK(report_is(report, "completeness", "partial") || (!partial && report_is(report, "completeness", "complete")),
+	CHECK(report_is(report, "class", "graceful") && report_is(report, "cause", cause),
+	      "it ended after the loss by %s, but: %s", cause, report_line(report));
+	CHECK(report_is(report, "completeness", "partial") ||
+		      (!partial && report_is(report, "completeness", "complete")),
 	      "it is not %s: %s", partial ? "partial" : "complete or partial", report_line(report));
 }
 
@@ -170,8 +173,8 @@ static void nothing_invented(const struct reports *reports, uint32_t netns)
 			continue;
 		CHECK(report_is(report, "class", "graceful") || report_is(report, "class", "unknown"),
 		      "all ends were in good order, but it says %s", report_line(report));
-		CHECK(report_count(reports, (uint64_t)report_number(report, "cookie")) == 1, "reported more than once: %s",
-		      report_line(report));
+		CHECK(report_count(reports, (uint64_t)report_number(report, "cookie")) == 1,
+		      "reported more than once: %s", report_line(report));
 	}
 }
 

@@ -73,7 +73,8 @@ void netns_filter(const char *rules)
 	char text[1024];
 	struct program nft;
 
-	snprintf(text, sizeof(text), "flush ruleset; table inet t { chain c { type filter hook input priority 0; %s; }; }", rules);
+	snprintf(text, sizeof(text),
+		 "flush ruleset; table inet t { chain c { type filter hook input priority 0; %s; }; }", rules);
 	CHECK(program_run(&nft, "nft", text) == 0, "nft %s: %s", text, text_of(nft.errors));
 	close(nft.output);
 	close(nft.errors);
@@ -207,7 +208,8 @@ uint16_t local_port_of(int fd)
 
 void option_set(int fd, int level, int name, int value)
 {
-	CHECK(!setsockopt(fd, level, name, &value, sizeof(value)), "setsockopt %d/%d: %s", level, name, strerror(errno));
+	CHECK(!setsockopt(fd, level, name, &value, sizeof(value)), "setsockopt %d/%d: %s", level, name,
+	      strerror(errno));
 }
 
 void linger_zero(int fd)

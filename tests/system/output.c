@@ -55,15 +55,17 @@ static void json_check(int fd, bool events)
 
 		if (report_is(line, "type", "connection")) {
 			connections++;
-			CHECK(schema_check(schema, line, "report"), "it does not meet the schema: %s", report_line(line));
+			CHECK(schema_check(schema, line, "report"), "it does not meet the schema: %s",
+			      report_line(line));
 		} else {
 			others++;
 			CHECK(events && report_is(line, "type", "event") && report_word(line, "kind")[0] &&
-			      report_number(line, "time_us") > 0 && report_number(line, "cookie") >= 0,
+				      report_number(line, "time_us") > 0 && report_number(line, "cookie") >= 0,
 			      "neither a report nor an event: %s", report_line(line));
 		}
 	}
-	CHECK(connections > 50 && (!events || others > 200), "only %zu connections and %zu events", connections, others);
+	CHECK(connections > 50 && (!events || others > 200), "only %zu connections and %zu events", connections,
+	      others);
 }
 
 /* RFC 4180: as many fields in each record; quoted ones may hold anything. */
@@ -98,8 +100,10 @@ static void table_check(const char *text, unsigned width, const char *words)
 			continue;
 		}
 		columns += (*at & 0xc0) != 0x80;
-		CHECK((unsigned char)*at >= ' ' && *at != 0x7f, "%s: control character %#x in line %u", words, *at, lines + 1);
-		CHECK(columns <= width, "%s: line %u is wider than %u columns: %.*s", words, lines + 1, width, 300, at - width);
+		CHECK((unsigned char)*at >= ' ' && *at != 0x7f, "%s: control character %#x in line %u", words, *at,
+		      lines + 1);
+		CHECK(columns <= width, "%s: line %u is wider than %u columns: %.*s", words, lines + 1, width, 300,
+		      at - width);
 	}
 	CHECK(lines > 50, "%s: only %u lines", words, lines);
 }
@@ -147,10 +151,12 @@ static void event_await(uint64_t cookie, const char *kind, const char *name, con
 {
 	const json_t *event;
 
-	CHECK(BECOMES_TRUE((event = event_find(cookie, kind, name, word))), "no event %s %s came", kind, word ? word : "");
+	CHECK(BECOMES_TRUE((event = event_find(cookie, kind, name, word))), "no event %s %s came", kind,
+	      word ? word : "");
 	/* An unbound client has no port yet when it begins to connect. */
-	CHECK((report_number(event, "local_port") > 0 || report_is(event, "new_state", "SYN_SENT")) && report_number(event, "remote_port") > 0 &&
-	      report_number(event, "netns") == netns_inode(), "it does not say of which connection: %s", report_line(event));
+	CHECK((report_number(event, "local_port") > 0 || report_is(event, "new_state", "SYN_SENT")) &&
+		      report_number(event, "remote_port") > 0 && report_number(event, "netns") == netns_inode(),
+	      "it does not say of which connection: %s", report_line(event));
 }
 
 /* Each is awaited before anything else is done to the connection. */
@@ -174,7 +180,8 @@ static void events_as_they_happen(void)
 	option_set(pair.server, IPPROTO_TCP, TCP_KEEPIDLE, 1);
 	option_set(pair.server, SOL_SOCKET, SO_KEEPALIVE, 1);
 	event_await(pair.server_cookie, "probe", "probe", "keepalive");
-	CHECK(!report_find(&lines, pair.client_cookie) && !report_find(&lines, pair.server_cookie), "it has not ended yet");
+	CHECK(!report_find(&lines, pair.client_cookie) && !report_find(&lines, pair.server_cookie),
+	      "it has not ended yet");
 	linger_zero(pair.client);
 	close(pair.client);
 	event_await(pair.client_cookie, "reset_sent", NULL, NULL);

@@ -100,10 +100,10 @@ static void contained_check(const json_t *report, const char *path, const char *
 {
 	const json_t *process = report_process(report);
 
-	CHECK(report_is(process, "cgroup", path) && report_is(process, "container_id", id), "not the cgroup %s: %s", path,
-	      report_line(report));
-	CHECK(report_number(process, "pid") == pid && report_is(process, "comm", "contained"), "not contained/%d: %s", (int)pid,
-	      report_line(report));
+	CHECK(report_is(process, "cgroup", path) && report_is(process, "container_id", id), "not the cgroup %s: %s",
+	      path, report_line(report));
+	CHECK(report_number(process, "pid") == pid && report_is(process, "comm", "contained"), "not contained/%d: %s",
+	      (int)pid, report_line(report));
 }
 
 static void owner_container(void)
@@ -199,8 +199,8 @@ static void ended_by(const json_t *report, pid_t pid, const char *comm, const ch
 
 	CHECK(report_number(process, "pid") == pid && (!comm || report_is(process, "comm", comm)), "not %s/%d: %s",
 	      comm ? comm : "?", (int)pid, report_line(report));
-	CHECK(report_is(report, "initiator", initiator) && report_is(report, "how", how), "not %s by %s: %s", initiator, how,
-	      report_line(report));
+	CHECK(report_is(report, "initiator", initiator) && report_is(report, "how", how), "not %s by %s: %s", initiator,
+	      how, report_line(report));
 	CHECK(report_is(report, "cause", "fin_local_first") && report_is(report, "completeness", "complete"), "%s",
 	      report_line(report));
 }
@@ -233,12 +233,14 @@ static void owner_process(void)
 	reports_open(&reports, lastack.output);
 	report = heir_run(&reports, listener, heir_execs_and_exits, &pid, &status);
 	ended_by(report, pid, "sh", "local_exit", "exit");
-	CHECK(report_number(report, "exit_code") == 3 && report_number(report, "exit_signal") < 0, "%s", report_line(report));
+	CHECK(report_number(report, "exit_code") == 3 && report_number(report, "exit_signal") < 0, "%s",
+	      report_line(report));
 	report = heir_run(&reports, listener, heir_execs_without_it, &pid, &status);
 	ended_by(report, pid, NULL, "local_app", "close");
 	report = heir_run(&reports, listener, heir_is_killed, &pid, &status);
 	ended_by(report, pid, NULL, "local_exit", "signal");
-	CHECK(report_number(report, "exit_signal") == SIGTERM && report_number(report, "exit_code") < 0, "%s", report_line(report));
+	CHECK(report_number(report, "exit_signal") == SIGTERM && report_number(report, "exit_code") < 0, "%s",
+	      report_line(report));
 	report = heir_run(&reports, listener, heir_closes, &pid, &status);
 	ended_by(report, pid, "heir closes", "local_app", "close");
 	pid = child_start(unprivileged_client, NULL);
@@ -246,7 +248,8 @@ static void owner_process(void)
 	close(tcp_accept(listener));
 	report = report_await(&reports, told->client_cookie);
 	ended_by(report, pid, NULL, "local_app", "close");
-	CHECK(report_number(report_process(report), "uid") == UNPRIVILEGED_UID, "not its user: %s", report_line(report));
+	CHECK(report_number(report_process(report), "uid") == UNPRIVILEGED_UID, "not its user: %s",
+	      report_line(report));
 	lastack_stop(&lastack);
 }
 
@@ -311,11 +314,12 @@ static void owner_oom(void)
 	if (!report_is(report, "cause", "fin_local_first"))
 		report = report_await(&reports, told->server_cookie);
 	CHECK(report_is(report, "cause", "fin_local_first") && report_is(report, "context", "oom_kill") &&
-	      report_is(report, "initiator", "local_exit") && report_is(report, "how", "signal") &&
-	      report_number(report, "exit_signal") == SIGKILL,
+		      report_is(report, "initiator", "local_exit") && report_is(report, "how", "signal") &&
+		      report_number(report, "exit_signal") == SIGKILL,
 	      "its process was killed for want of memory: %s", report_line(report));
-	CHECK(report_number(report_process(report), "pid") == pid && report_is(report_process(report), "comm", "oom victim"), "%s",
-	      report_line(report));
+	CHECK(report_number(report_process(report), "pid") == pid &&
+		      report_is(report_process(report), "comm", "oom victim"),
+	      "%s", report_line(report));
 	lastack_stop(&lastack);
 }
 

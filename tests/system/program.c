@@ -58,7 +58,8 @@ void program_start(struct program *program)
 	program->output = memfd_create("output", MFD_CLOEXEC);
 	program->errors = memfd_create("errors", MFD_CLOEXEC);
 	program->pid = fork();
-	CHECK(program->output >= 0 && program->errors >= 0 && program->pid >= 0, "%s: %s", program->argv[0], strerror(errno));
+	CHECK(program->output >= 0 && program->errors >= 0 && program->pid >= 0, "%s: %s", program->argv[0],
+	      strerror(errno));
 	if (program->pid == 0)
 		program_become(program);
 }
@@ -82,8 +83,8 @@ bool program_ended(struct program *program)
 
 int program_exit(struct program *program)
 {
-	CHECK(BECOMES_TRUE(program_ended(program)), "%s %s does not end; it said: %s", program->argv[0], program->argv[1],
-	      text_of(program->errors));
+	CHECK(BECOMES_TRUE(program_ended(program)), "%s %s does not end; it said: %s", program->argv[0],
+	      program->argv[1], text_of(program->errors));
 	return WIFEXITED(program->wait_status) ? WEXITSTATUS(program->wait_status) : -WTERMSIG(program->wait_status);
 }
 
@@ -155,7 +156,8 @@ const char *lastack_for_anybody(void)
 	from = open(lastack_path(), O_RDONLY | O_CLOEXEC);
 	to = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0755);
 	CHECK(from >= 0 && to >= 0 && !fstat(from, &status), "%s: %s", lastack_path(), strerror(errno));
-	CHECK(sendfile(to, from, NULL, (size_t)status.st_size) == status.st_size, "copying lastack: %s", strerror(errno));
+	CHECK(sendfile(to, from, NULL, (size_t)status.st_size) == status.st_size, "copying lastack: %s",
+	      strerror(errno));
 	close(from);
 	close(to);
 	return path;
@@ -188,8 +190,8 @@ struct counts counts_of(const struct program *program)
 			   &counts.delivered, &counts.lost, &counts.filtered) == 4,
 	      "no counts in the summary: %s", text);
 	CHECK(counts.generated == counts.delivered + counts.lost + counts.filtered,
-	      "%s: generated %llu is not delivered %llu + lost %llu + filtered %llu", program_words(program), counts.generated,
-	      counts.delivered, counts.lost, counts.filtered);
+	      "%s: generated %llu is not delivered %llu + lost %llu + filtered %llu", program_words(program),
+	      counts.generated, counts.delivered, counts.lost, counts.filtered);
 	for (at = strstr(at, "\n  lost: "); at; at = strstr(at + 1, "\n  lost: ")) {
 		CHECK(sscanf(at, "\n  lost: %llu of", &lost) == 1, "%s", text);
 		of_kinds += lost;

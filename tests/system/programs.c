@@ -16,12 +16,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define SERVER "10.78.0.2"
-
 enum end { CLIENT, SERVING, ENDS };
 
 static int end_fd[ENDS];
 static uint32_t end_netns[ENDS];
+static char end_address[ENDS][32]; /* the test's own: a reset without a connection has no other mark */
 
 static void ip(const char *words)
 {
@@ -40,13 +39,17 @@ static void ends_make(void)
 	end_fd[CLIENT] = netns_fd();
 	end_netns[SERVING] = netns_enter_new();
 	end_fd[SERVING] = netns_fd();
-	snprintf(line, sizeof(line), "link add st0 type veth peer name st0 netns /proc/%d/fd/%d", (int)getpid(), end_fd[CLIENT]);
+	snprintf(line, sizeof(line), "link add st0 type veth peer name st0 netns /proc/%d/fd/%d", (int)getpid(),
+		 end_fd[CLIENT]);
 	ip(line);
-	ip("address add " SERVER "/24 dev st0");
-	ip("link set st0 up");
-	netns_enter(end_fd[CLIENT]);
-	ip("address add 10.78.0.1/24 dev st0");
-	ip("link set st0 up");
+	for (int end = ENDS - 1; end >= 0; end--) {
+		netns_enter(end_fd[end]);
+		snprintf(end_address[end], sizeof(end_address[0]), "10.%d.%d.%d", 64 + getpid() / 256 % 64,
+			 getpid() % 256, end + 1);
+		snprintf(line, sizeof(line), "address add %s/24 dev st0", end_address[end]);
+		ip(line);
+		ip("link set st0 up");
+	}
 	CHECK(BECOMES_TRUE(program_run(&(struct program){0}, "sh", "-c", "ip link show st0 | grep -q LOWER_UP") == 0),
 	      "the cable has no carrier");
 }
@@ -54,14 +57,30 @@ static void ends_make(void)
 /* ---- what the kernel counts ------------------------------------------------------------------------ */
 
 static const char *const counter_names[][2] = {
-	{"Tcp", "ActiveOpens"}, {"Tcp", "PassiveOpens"}, {"Tcp", "AttemptFails"}, {"Tcp", "EstabResets"}, {"Tcp", "OutRsts"},
-	{"Tcp", "RetransSegs"}, {"TcpExt", "TCPAbortOnData"}, {"TcpExt", "TCPAbortOnClose"}, {"TcpExt", "TCPAbortOnTimeout"},
+	{"Tcp", "ActiveOpens"},
+	{"Tcp", "PassiveOpens"},
+	{"Tcp", "AttemptFails"},
+	{"Tcp", "EstabResets"},
+	{"Tcp", "OutRsts"},
+	{"Tcp", "RetransSegs"},
+	{"TcpExt", "TCPAbortOnData"},
+	{"TcpExt", "TCPAbortOnClose"},
+	{"TcpExt", "TCPAbortOnTimeout"},
 	{"TcpExt", "TCPKeepAlive"},
 };
 
 enum counter {
-	ACTIVE_OPENS, PASSIVE_OPENS, ATTEMPT_FAILS, ESTAB_RESETS, OUT_RSTS, RETRANS_SEGS, ABORT_ON_DATA, ABORT_ON_CLOSE,
-	ABORT_ON_TIMEOUT, KEEP_ALIVE, COUNTERS
+	ACTIVE_OPENS,
+	PASSIVE_OPENS,
+	ATTEMPT_FAILS,
+	ESTAB_RESETS,
+	OUT_RSTS,
+	RETRANS_SEGS,
+	ABORT_ON_DATA,
+	ABORT_ON_CLOSE,
+	ABORT_ON_TIMEOUT,
+	KEEP_ALIVE,
+	COUNTERS
 };
 
 struct tally {
@@ -106,9 +125,10 @@ static void report_add(struct tally *tally, const json_t *report)
 {
 	const char *cause = report_word(report, "cause"), *from = state_from_end(report, 1);
 	long long probes = report_number(json_object_get(report, "keepalive"), "probes_sent");
-	bool timeout = strstr(cause, "_timeout") && strcmp(cause, "fin_wait2_timeout") && strcmp(cause, "synack_timeout");
+	bool timeout = strstr(cause, "_timeout") && strcmp(cause, "fin_wait2_timeout") &&
+		       strcmp(cause, "synack_timeout");
 	bool failed = !strcmp(from, "SYN_SENT") && strcmp(cause, "cancelled");
-	bool minisock_reset = report_is(report, "rst_reason", "tcp_timewait_socket");
+	bool minisock_reset = report_is(report, "rst_reason", "TCP_TIMEWAIT_SOCKET");
 
 	tally->of[ACTIVE_OPENS] += report_is(report, "role", "client");
 	tally->of[PASSIVE_OPENS] += report_is(report, "role", "server");
@@ -116,7 +136,8 @@ static void report_add(struct tally *tally, const json_t *report)
 	tally->of[ESTAB_RESETS] += !strcmp(state_from_end(report, 0), "CLOSE") &&
 				   (!strcmp(from, "ESTABLISHED") || !strcmp(from, "CLOSE_WAIT"));
 	tally->of[RETRANS_SEGS] += report_number(report, "retransmits");
-	tally->of[ABORT_ON_DATA] += !strcmp(cause, "rst_sent_linger") || (!strcmp(cause, "rst_sent_data_after_close") && !minisock_reset);
+	tally->of[ABORT_ON_DATA] += !strcmp(cause, "rst_sent_linger") ||
+				    (!strcmp(cause, "rst_sent_data_after_close") && !minisock_reset);
 	tally->of[ABORT_ON_CLOSE] += !strcmp(cause, "rst_sent_unread_data");
 	tally->of[ABORT_ON_TIMEOUT] += timeout || !strcmp(cause, "keepalive_probes_unanswered");
 	tally->of[KEEP_ALIVE] += probes > 0 ? probes : 0;
@@ -128,9 +149,8 @@ static void report_add(struct tally *tally, const json_t *report)
  */
 static void event_add(struct tally *tally, const json_t *event, enum end end)
 {
-	if (!report_is(event, "kind", "reset_sent"))
-		return;
-	tally->of[OUT_RSTS] += report_is(event, "local_addr", end == SERVING ? SERVER : "10.78.0.1");
+	tally->of[OUT_RSTS] += report_is(event, "kind", "reset_sent") &&
+			       report_is(event, "local_addr", end_address[end]);
 }
 
 static struct tally lastack_tally(const struct reports *reports, enum end end)
@@ -142,7 +162,8 @@ static struct tally lastack_tally(const struct reports *reports, enum end end)
 
 		if (report_is(line, "type", "event"))
 			event_add(&tally, line, end);
-		else if (report_number(line, "netns") == end_netns[end] && line == report_find(reports, (uint64_t)report_number(line, "cookie")))
+		else if (report_number(line, "netns") == end_netns[end] &&
+			 line == report_find(reports, (uint64_t)report_number(line, "cookie")))
 			report_add(&tally, line);
 	}
 	return tally;
@@ -167,8 +188,9 @@ static void tallies_compare(struct program *lastack, const struct tally before[E
 	for (int end = 0; end < ENDS; end++) {
 		ours = lastack_tally(&reports, (enum end)end);
 		for (int i = 0; i < COUNTERS; i++)
-			CHECK(ours.of[i] == after[end].of[i] - before[end].of[i], "%s at the %s: the kernel counted %lld, lastack saw %lld",
-			      counter_names[i][1], end == SERVING ? "server" : "client", after[end].of[i] - before[end].of[i], ours.of[i]);
+			CHECK(ours.of[i] == after[end].of[i] - before[end].of[i],
+			      "%s at the %s: the kernel counted %lld, lastack saw %lld", counter_names[i][1],
+			      end == SERVING ? "server" : "client", after[end].of[i] - before[end].of[i], ours.of[i]);
 	}
 }
 
@@ -189,7 +211,8 @@ static unsigned owned_by(const struct reports *reports, enum end end, unsigned p
 	return count;
 }
 
-static void owners_check(const struct program *lastack, unsigned port, const char *server, const char *client, unsigned at_least)
+static void owners_check(const struct program *lastack, unsigned port, const char *server, const char *client,
+			 unsigned at_least)
 {
 	struct reports reports;
 	unsigned served;
@@ -243,20 +266,25 @@ static void nginx_start(struct program *nginx)
 		"http { access_log off; client_body_temp_path %s; proxy_temp_path %s; fastcgi_temp_path %s;\n"
 		" uwsgi_temp_path %s; scgi_temp_path %s; keepalive_timeout 5;\n"
 		" server { listen 80 backlog=1024; location / { return 200 'hello'; } } }\n",
-		test_directory(), test_directory(), test_directory(), test_directory(), test_directory(), test_directory());
+		test_directory(), test_directory(), test_directory(), test_directory(), test_directory(),
+		test_directory());
 	fclose(file);
 	netns_enter(end_fd[SERVING]);
 	program_plan(nginx, program_find("nginx"), "-c", config, NULL);
 	program_start(nginx);
-	CHECK(BECOMES_TRUE(program_ended(nginx) || is_listening(80)) && nginx->pid, "nginx does not listen: %s", text_of(nginx->errors));
+	CHECK(BECOMES_TRUE(program_ended(nginx) || is_listening(80)) && nginx->pid, "nginx does not listen: %s",
+	      text_of(nginx->errors));
 }
 
+/* In the client's namespace; $S is the server's address. */
 static void client_run(const char *line)
 {
 	struct program shell;
 
 	netns_enter(end_fd[CLIENT]);
-	CHECK(program_run(&shell, "sh", "-c", line) == 0, "%s ends with %d: %s", line, program_exit(&shell), text_of(shell.errors));
+	setenv("S", end_address[SERVING], 1);
+	CHECK(program_run(&shell, "sh", "-c", line) == 0, "%s ends with %d: %s", line, program_exit(&shell),
+	      text_of(shell.errors));
 }
 
 static void web_server(void)
@@ -269,11 +297,12 @@ static void web_server(void)
 	ends_make();
 	watch(&lastack, before);
 	nginx_start(&nginx);
-	client_run("for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do curl -s http://" SERVER "/ || exit 1; done");
-	client_run("curl -s -H 'Connection: close' http://" SERVER "/ http://" SERVER "/");
+	client_run(
+		"for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do curl -s http://$S/ || exit 1; done");
+	client_run("curl -s -H 'Connection: close' http://$S/ http://$S/");
 	if (program_find("wrk")) {
-		client_run("wrk -t1 -c20 -d1 http://" SERVER "/");
-		client_run("wrk -t1 -c8 -d1 -H 'Connection: close' http://" SERVER "/");
+		client_run("wrk -t1 -c20 -d1 http://$S/");
+		client_run("timeout -s INT 0.3 wrk -t1 -c8 -d5 -H 'Connection: close' http://$S/; test $? = 124");
 	}
 	kill(nginx.pid, SIGTERM);
 	program_exit(&nginx);
@@ -294,14 +323,15 @@ static void key_value_server(void)
 	watch(&lastack, before);
 	netns_enter(end_fd[SERVING]);
 	/* Its connections probe idle clients each second. */
-	program_plan(&redis, program_find("redis-server"), "--port", "6379", "--bind", "0.0.0.0", "--save", "", "--protected-mode", "no",
-		     "--tcp-keepalive", "1", "--dir", test_directory(), NULL);
+	program_plan(&redis, program_find("redis-server"), "--port", "6379", "--bind", "0.0.0.0", "--save", "",
+		     "--protected-mode", "no", "--tcp-keepalive", "1", "--dir", test_directory(), NULL);
 	program_start(&redis);
-	CHECK(BECOMES_TRUE(program_ended(&redis) || is_listening(6379)) && redis.pid, "redis does not listen: %s", text_of(redis.output));
-	client_run("redis-benchmark -h " SERVER " -q -n 4000 -c 30 -t set,get");
-	client_run("redis-cli -h " SERVER " set a b");
-	client_run("(sleep 2.5; echo get a) | redis-cli -h " SERVER);   /* idle: keepalive probes, answered */
-	client_run("redis-benchmark -h " SERVER " -q -n 300 -c 5 -k 0 -t get"); /* a connection a request */
+	CHECK(BECOMES_TRUE(program_ended(&redis) || is_listening(6379)) && redis.pid, "redis does not listen: %s",
+	      text_of(redis.output));
+	client_run("redis-benchmark -h $S -q -n 4000 -c 30 -t set,get");
+	client_run("redis-cli -h $S set a b");
+	client_run("(sleep 2.5; echo get a) | redis-cli -h $S");        /* idle: keepalive probes, answered */
+	client_run("redis-benchmark -h $S -q -n 300 -c 5 -k 0 -t get"); /* a connection a request */
 	kill(redis.pid, SIGTERM);
 	program_exit(&redis);
 	tallies_compare(&lastack, before);
@@ -312,7 +342,7 @@ static void key_value_server(void)
 
 static void failing_clients(void)
 {
-	struct program lastack, shell;
+	struct program lastack;
 	struct tally before[ENDS];
 	struct reports reports;
 	unsigned refused = 0, cancelled = 0, timed_out = 0;
@@ -325,10 +355,9 @@ static void failing_clients(void)
 	netns_enter(end_fd[CLIENT]);
 	netns_set("tcp_syn_retries", "1");
 	netns_set("tcp_syn_linear_timeouts", "0");
-	CHECK(program_run(&shell, "curl", "-s", "http://" SERVER ":82/") == 7, "refused: curl ends with %d", program_exit(&shell));
-	CHECK(program_run(&shell, "curl", "-s", "--connect-timeout", "0.5", "http://" SERVER ":81/") == 28, "cancelled: %d",
-	      program_exit(&shell));
-	CHECK(program_run(&shell, "curl", "-s", "http://" SERVER ":81/") != 0, "timed out: %d", program_exit(&shell));
+	client_run("curl -s http://$S:82/; test $? = 7");                        /* refused */
+	client_run("curl -s --connect-timeout 0.5 http://$S:81/; test $? = 28"); /* given up */
+	client_run("curl -s http://$S:81/; test $? != 0");                       /* timed out */
 	tallies_compare(&lastack, before);
 	reports_open(&reports, lastack.output);
 	reports_refresh(&reports);
@@ -337,15 +366,50 @@ static void failing_clients(void)
 
 		if (!report_is(line, "type", "connection") || report_number(line, "netns") != end_netns[CLIENT])
 			continue;
-		CHECK(report_is(report_process(line), "comm", "curl") && report_is(line, "class", "open_failed"), "%s", report_line(line));
+		CHECK(report_is(report_process(line), "comm", "curl") && report_is(line, "class", "open_failed"), "%s",
+		      report_line(line));
 		refused += report_is(line, "cause", "refused") && report_number(line, "remote_port") == 82;
 		cancelled += report_is(line, "cause", "cancelled") && report_is(line, "initiator", "local_app");
 		timed_out += report_is(line, "cause", "syn_timeout") && report_is(line, "error", "ETIMEDOUT");
 	}
-	CHECK(refused == 1 && cancelled == 1 && timed_out == 1, "refused %u, cancelled %u, timed out %u", refused, cancelled, timed_out);
+	CHECK(refused == 1 && cancelled == 1 && timed_out == 1, "refused %u, cancelled %u, timed out %u", refused,
+	      cancelled, timed_out);
+}
+
+/* ---- what wrk does at its end, at will -------------------------------------------------------------- */
+
+/*
+ * The segment that acknowledges our FIN brings data as well: tcp_rcv_state_process() goes through FIN_WAIT2
+ * to CLOSE in one step, without tcp_reset(), counts TCPAbortOnData and answers with a reset.
+ */
+static void data_acknowledges_fin(void)
+{
+	struct program lastack;
+	struct reports reports;
+	const json_t *report;
+	long long before;
+	struct pair pair;
+
+	netns_enter_new();
+	lastack_start(&lastack, "live", "-o", "json", "--settle", "0");
+	reports_open(&reports, lastack.output);
+	pair = pair_open(AF_INET, tcp_listen(AF_INET, 7900), 7900);
+	before = netns_counter("TcpExt", "TCPAbortOnData");
+	netns_filter("tcp sport 7900 tcp flags == ack drop");
+	close(pair.client);
+	CHECK(recv(pair.server, &(char){0}, 1, 0) == 0, "the FIN does not come");
+	CHECK(send(pair.server, "late", 4, 0) == 4, "send: %s", strerror(errno));
+	CHECK(BECOMES_TRUE(netns_counter("TcpExt", "TCPAbortOnData") == before + 1),
+	      "the kernel does not abort on data");
+	report = report_await(&reports, pair.client_cookie);
+	CHECK(report_is(report, "cause", "rst_sent_data_after_close") && report_is(report, "initiator", "local_app") &&
+		      report_is(report, "how", "close"),
+	      "data came after our close: %s", report_line(report));
+	lastack_stop(&lastack);
 }
 
 const struct test program_tests[] = {
+	{"data_acknowledges_fin", data_acknowledges_fin},
 	{"web_server", web_server},
 	{"key_value_server", key_value_server},
 	{"failing_clients", failing_clients},

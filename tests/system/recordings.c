@@ -14,7 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define PORT 7500
+#define PORT   7500
 #define ROUNDS 60 /* the recording has to be of several blocks */
 
 static const char *file_in_directory(const char *name)
@@ -30,8 +30,8 @@ static const char *file_in_directory(const char *name)
 /* Plans `lastack replay` as a user without any privilege. */
 static void replay_plan(struct program *replay, const char *file)
 {
-	program_plan(replay, "setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", "--no-new-privs", "--inh-caps=-all",
-		     lastack_for_anybody(), "replay", NULL);
+	program_plan(replay, "setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", "--no-new-privs",
+		     "--inh-caps=-all", lastack_for_anybody(), "replay", NULL);
 	program_word(replay, file);
 }
 
@@ -86,8 +86,8 @@ static void view_check(struct view *view)
 			at++;
 		while (at && live[at - 1] != '\n')
 			at--;
-		test_fail("replay shows %s otherwise than live: %.*s / %.*s", view->name, (int)strcspn(live + at, "\n"), live + at,
-			  (int)strcspn(again + at, "\n"), again + at);
+		test_fail("replay shows %s otherwise than live: %.*s / %.*s", view->name, (int)strcspn(live + at, "\n"),
+			  live + at, (int)strcspn(again + at, "\n"), again + at);
 	}
 	CHECK(text_lines(replay.output) > ROUNDS * 10, "only %ld lines of %s", text_lines(replay.output), view->name);
 	free(live);
@@ -116,8 +116,8 @@ static void record_check(const char *file, uint32_t netns)
 
 		if (report_number(one, "netns") != netns)
 			continue;
-		CHECK(other && report_is(other, "cause", report_word(one, "cause")), "live says %s, record %s", report_line(one),
-		      report_line(other));
+		CHECK(other && report_is(other, "cause", report_word(one, "cause")), "live says %s, record %s",
+		      report_line(one), report_line(other));
 	}
 }
 
@@ -185,8 +185,10 @@ static long replay_fails(const char *file, const char *why)
 	errors = text_of(replay.errors);
 	snprintf(begin, sizeof(begin), "lastack: replay: %s: ", file);
 	at = strstr(errors, begin);
-	CHECK(program_exit(&replay) == 4, "replay of %s (%s) ends with %d: %s", file, why, program_exit(&replay), errors);
-	CHECK(at && at[strlen(begin)] && at[strlen(begin)] != '\n', "replay of %s (%s) does not say why: %s", file, why, errors);
+	CHECK(program_exit(&replay) == 4, "replay of %s (%s) ends with %d: %s", file, why, program_exit(&replay),
+	      errors);
+	CHECK(at && at[strlen(begin)] && at[strlen(begin)] != '\n', "replay of %s (%s) does not say why: %s", file, why,
+	      errors);
 	lines = text_lines(replay.output);
 	free(errors);
 	close(replay.output);
@@ -217,7 +219,8 @@ static void cut_and_turned(const char *file, long whole_lines)
 		snprintf(why, sizeof(why), "cut at %zu of %zu", places[i], bytes);
 		lines = replay_fails(damaged_copy(file, places[i], -1), why);
 		CHECK(places[i] < 1000 || lines > 0, "%s: nothing of what could be read was shown", why);
-		CHECK(places[i] < bytes - 20 || lines == whole_lines, "%s: %ld lines, not %ld", why, lines, whole_lines);
+		CHECK(places[i] < bytes - 20 || lines == whole_lines, "%s: %ld lines, not %ld", why, lines,
+		      whole_lines);
 		CHECK(lines <= whole_lines, "%s: more lines than of the whole", why);
 		snprintf(why, sizeof(why), "byte %zu of %zu turned over", places[i], bytes);
 		lines = replay_fails(damaged_copy(file, bytes, (long)places[i]), why);
@@ -236,7 +239,8 @@ static void record_damaged(void)
 	snprintf(foreign, sizeof(foreign), "%s", file_in_directory("foreign"));
 	snprintf(empty, sizeof(empty), "%s", file_in_directory("empty"));
 	recording_make(file);
-	CHECK(program_run(&replay, lastack_path(), "replay", "-o", "json", file) == 0, "replay: %s", text_of(replay.errors));
+	CHECK(program_run(&replay, lastack_path(), "replay", "-o", "json", file) == 0, "replay: %s",
+	      text_of(replay.errors));
 	cut_and_turned(file, text_lines(replay.output));
 	fd = open(empty, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
 	close(fd);
@@ -256,8 +260,10 @@ static void must_fail(struct program *lastack, const char *file, const char *why
 {
 	char words[400];
 
-	CHECK(program_exit(lastack) == 4, "recording to %s: status %d: %s", file, program_exit(lastack), text_of(lastack->errors));
-	snprintf(words, sizeof(words), "lastack: %s: %s: %s", lastack->argv[lastack->argc - 2][0] == '-' ? "live" : "record", file, why);
+	CHECK(program_exit(lastack) == 4, "recording to %s: status %d: %s", file, program_exit(lastack),
+	      text_of(lastack->errors));
+	snprintf(words, sizeof(words), "lastack: %s: %s: %s",
+		 lastack->argv[lastack->argc - 2][0] == '-' ? "live" : "record", file, why);
 	CHECK(text_has(lastack->errors, words), "it should say '%s': %s", words, text_of(lastack->errors));
 }
 
@@ -275,11 +281,13 @@ static void record_unwritable(void)
 	lastack_plan(&lastack, "record", "/dev/full");
 	program_start(&lastack);
 	netns_enter_new();
-	CHECK(BECOMES_TRUE(((program_ended(&lastack) ? (void)0 : mixed_play(1, PORT)), !lastack.pid)), "the disk is full, and it goes on");
+	CHECK(BECOMES_TRUE(((program_ended(&lastack) ? (void)0 : mixed_play(1, PORT)), !lastack.pid)),
+	      "the disk is full, and it goes on");
 	must_fail(&lastack, "/dev/full", "No space left on device");
 	lastack_plan(&lastack, "live", "-o", "json", "--record", "/dev/full");
 	program_start(&lastack);
-	CHECK(BECOMES_TRUE(((program_ended(&lastack) ? (void)0 : mixed_play(1, PORT)), !lastack.pid)), "the disk is full, and it goes on");
+	CHECK(BECOMES_TRUE(((program_ended(&lastack) ? (void)0 : mixed_play(1, PORT)), !lastack.pid)),
+	      "the disk is full, and it goes on");
 	must_fail(&lastack, "/dev/full", "No space left on device");
 }
 

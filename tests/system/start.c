@@ -19,10 +19,10 @@
 
 /* ---- race_attach ----------------------------------------------------------------------------------- */
 
-#define RACE_PORT 7200
-#define RACE_OPEN 40       /* connections that the load holds open at any time */
-#define RACE_MAX 60000
-#define RACE_AFTER 1500    /* connections that must end after lastack watches */
+#define RACE_PORT   7200
+#define RACE_OPEN   40 /* connections that the load holds open at any time */
+#define RACE_MAX    60000
+#define RACE_AFTER  1500 /* connections that must end after lastack watches */
 #define RACE_ROUNDS 4
 
 struct race_connection {
@@ -87,26 +87,30 @@ static void race_check_end(const struct reports *reports, uint64_t cookie, const
 {
 	const json_t *report = report_find(reports, cookie);
 	size_t count = report_count(reports, cookie);
-	bool before = connection->open_ns < begin_ns, after = connection->open_ns > watching_ns;
+	bool before = connection->open_ns<begin_ns, after = connection->open_ns> watching_ns;
 
 	CHECK(count <= 1, "%zu first reports of one connection: %s", count, report_line(report));
-	CHECK(count == 1 || connection->close_ns < watching_ns, "a connection that ended %.3f s after lastack watched is missing",
+	CHECK(count == 1 || connection->close_ns < watching_ns,
+	      "a connection that ended %.3f s after lastack watched is missing",
 	      (double)(connection->close_ns - watching_ns) / 1e9);
 	if (!count || connection->close_ns < watching_ns)
 		return;
 	CHECK(report_number(report, "revision") == 1, "it needed a revision: %s", report_line(report));
 	CHECK(report_is(report, "class", "graceful"), "all were closed in good order: %s", report_line(report));
-	CHECK(after || before || !report_is(report, "completeness", "inferred"), "it was seen to end: %s", report_line(report));
-	CHECK(!after || report_is(report, "completeness", "complete"), "begun after lastack watched: %s", report_line(report));
-	CHECK(!before || report_is(report, "completeness", "partial"), "open since before lastack: %s", report_line(report));
+	CHECK(after || before || !report_is(report, "completeness", "inferred"), "it was seen to end: %s",
+	      report_line(report));
+	CHECK(!after || report_is(report, "completeness", "complete"), "begun after lastack watched: %s",
+	      report_line(report));
+	CHECK(!before || report_is(report, "completeness", "partial"), "open since before lastack: %s",
+	      report_line(report));
 	CHECK(!before || (report_number(report, "start_us") < 0 && json_is_null(json_object_get(report, "id"))),
 	      "its birth was not seen: %s", report_line(report));
 }
 
 static void race_check(const struct race *race, struct reports *reports, uint64_t begin_ns, uint64_t watching_ns)
 {
-	CHECK(race->closed == race->opened && race->closed > RACE_OPEN + RACE_AFTER, "the load made only %u connections",
-	      race->closed);
+	CHECK(race->closed == race->opened && race->closed > RACE_OPEN + RACE_AFTER,
+	      "the load made only %u connections", race->closed);
 	reports_sort(reports);
 	for (unsigned i = 0; i < race->closed; i++) {
 		const struct race_connection *connection = &race->all[i];
@@ -156,14 +160,15 @@ static void race_attach(void)
 /* ---- existing --------------------------------------------------------------------------------------- */
 
 #define EXISTING_PORT 7300
-#define MANY 150 /* in one namespace; each has two ends */
+#define MANY          150 /* in one namespace; each has two ends */
 
 /* What a report of an end that existed before lastack must say of its process. */
 static void owner_is(const json_t *report, pid_t pid, const char *comm, const char *source)
 {
 	const json_t *process = report_process(report);
 
-	CHECK(report_number(process, "pid") == pid && report_is(process, "comm", comm) && report_is(process, "source", source),
+	CHECK(report_number(process, "pid") == pid && report_is(process, "comm", comm) &&
+		      report_is(process, "source", source),
 	      "the owner should be %s/%d by %s: %s", comm, (int)pid, source, report_line(report));
 	CHECK(report_is(report, "completeness", "partial"), "it existed before lastack: %s", report_line(report));
 }
@@ -227,7 +232,8 @@ static void shared_by_fork(struct reports *reports, struct pair *pair, pid_t hei
 	report = report_await(reports, pair->client_cookie);
 	owner_is(report, heir, "existing-heir", "close");
 	CHECK(report_is(report, "cause", "fin_local_first") && report_is(report, "initiator", "local_app") &&
-	      report_is(report, "how", "close"), "%s", report_line(report));
+		      report_is(report, "how", "close"),
+	      "%s", report_line(report));
 	CHECK(report_is(report, "role", "client") || report_is(report, "role", "unknown"), "%s", report_line(report));
 }
 
@@ -261,8 +267,8 @@ static void orphan_ends(struct reports *reports, uint64_t cookie, int listener)
 	report = report_await(reports, cookie);
 	CHECK(report_is(report, "cause", "fin_local_first") && report_is(report, "completeness", "partial"), "%s",
 	      report_line(report));
-	CHECK(report_is(report, "initiator", "unknown"), "who sent that FIN was not seen (it was an exit), yet it says: %s",
-	      report_line(report));
+	CHECK(report_is(report, "initiator", "unknown"),
+	      "who sent that FIN was not seen (it was an exit), yet it says: %s", report_line(report));
 }
 
 /* The peer resets a connection that nobody has accepted: only iter/tcp can have found that end. */
@@ -273,16 +279,18 @@ static void unaccepted_ends(struct reports *reports, int client, uint16_t client
 	linger_zero(client);
 	close(client);
 	CHECK(BECOMES_TRUE(({
-		reports_refresh(reports);
-		for (size_t i = 0; i < reports->count && !found; i++)
-			if (report_number(reports->all[i], "remote_port") == client_port &&
-			    report_number(reports->all[i], "local_port") == EXISTING_PORT + 2 &&
-			    report_number(reports->all[i], "netns") == netns_inode())
-				found = reports->all[i];
-		found != NULL;
-	})), "no report of a connection that was in the accept queue");
+		      reports_refresh(reports);
+		      for (size_t i = 0; i < reports->count && !found; i++)
+			      if (report_number(reports->all[i], "remote_port") == client_port &&
+				  report_number(reports->all[i], "local_port") == EXISTING_PORT + 2 &&
+				  report_number(reports->all[i], "netns") == netns_inode())
+				      found = reports->all[i];
+		      found != NULL;
+	      })),
+	      "no report of a connection that was in the accept queue");
 	CHECK(report_is(found, "cause", "rst_received") && report_is(found, "role", "server") &&
-	      report_is(found, "completeness", "partial"), "%s", report_line(found));
+		      report_is(found, "completeness", "partial"),
+	      "%s", report_line(found));
 }
 
 /* Sockets of a namespace in which there is no process any more: found by descriptor. */
@@ -295,8 +303,8 @@ static void without_process(struct reports *reports, struct pair *pair, uint32_t
 	server = report_await(reports, pair->server_cookie);
 	owner_is(client, getpid(), "existing-many", "close");
 	owner_is(server, getpid(), "existing-many", "close");
-	CHECK(report_number(client, "netns") == netns && report_number(server, "netns") == netns, "not its namespace: %s",
-	      report_line(client));
+	CHECK(report_number(client, "netns") == netns && report_number(server, "netns") == netns,
+	      "not its namespace: %s", report_line(client));
 	CHECK(report_is(client, "cause", "fin_local_first") && report_is(server, "cause", "fin_peer_first"), "%s / %s",
 	      report_line(client), report_line(server));
 }
@@ -327,11 +335,11 @@ static void existing(void)
 		many[i] = pair_open(AF_INET, listener, EXISTING_PORT);
 	lastack_start(&lastack, "live", "-o", "json", "--settle", "0.1");
 	reports_open(&reports, lastack.output);
+	orphan_ends(&reports, orphan, orphan_listener);
 	unaccepted_ends(&reports, queued, local_port_of(queued));
 	many_and_their_roles(&reports, many);
 	shared_by_fork(&reports, &shared, heir, trigger);
 	without_process(&reports, &alone, alone_netns);
-	orphan_ends(&reports, orphan, orphan_listener);
 	close(queue_listener);
 	lastack_stop(&lastack);
 	CHECK(counts_of(&lastack).lost == 0, "events were lost");

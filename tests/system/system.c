@@ -21,9 +21,9 @@
 #include <unistd.h>
 
 #define TEST_SECONDS_MAX 120
-#define REMOVE_MAX 4
-#define JOBS_MAX 8
-#define TESTS_MAX 64
+#define REMOVE_MAX       4
+#define JOBS_MAX         8
+#define TESTS_MAX        64
 
 enum outcome { PASSED, FAILED, SKIPPED };
 
@@ -43,7 +43,8 @@ struct run {
 };
 
 static const struct test *const tables[] = {
-	loss_tests, start_tests, owner_tests, recording_tests, condition_tests, filter_tests, output_tests, program_tests,
+	loss_tests,      start_tests,  owner_tests,  recording_tests,
+	condition_tests, filter_tests, output_tests, program_tests,
 };
 
 static struct slot *own_slot; /* in the process of a test */
@@ -96,7 +97,8 @@ const char *test_directory(void)
 {
 	if (!own_slot->directory[0]) {
 		strcpy(own_slot->directory, "/tmp/lastack-system-XXXXXX");
-		CHECK(mkdtemp(own_slot->directory) && !chmod(own_slot->directory, 0755), "mkdtemp: %s", strerror(errno));
+		CHECK(mkdtemp(own_slot->directory) && !chmod(own_slot->directory, 0755), "mkdtemp: %s",
+		      strerror(errno));
 	}
 	return own_slot->directory;
 }
@@ -152,7 +154,8 @@ static void run_clean(struct run *run)
 static enum outcome run_finish(struct run *run, int status)
 {
 	static const char *const words[] = {"ok", "FAIL", "skip"};
-	enum outcome outcome = WIFEXITED(status) && WEXITSTATUS(status) <= SKIPPED ? (enum outcome)WEXITSTATUS(status) : FAILED;
+	enum outcome outcome = WIFEXITED(status) && WEXITSTATUS(status) <= SKIPPED ? (enum outcome)WEXITSTATUS(status)
+										   : FAILED;
 	double seconds = (double)(now_ns() - run->start_ns) / 1e9;
 
 	if (WIFSIGNALED(status) && !run->slot->text[0])
@@ -181,7 +184,8 @@ static void runs_do(struct run *runs, size_t count, size_t jobs, unsigned counts
 		for (size_t i = 0; i < next; i++) {
 			struct run *run = &runs[i];
 
-			if (run->pid && now_ns() - run->start_ns > TEST_SECONDS_MAX * 1000000000ULL && !run->slot->text[0]) {
+			if (run->pid && now_ns() - run->start_ns > TEST_SECONDS_MAX * 1000000000ULL &&
+			    !run->slot->text[0]) {
 				snprintf(run->slot->text, TEXT_BYTES, "not done after %d s", TEST_SECONDS_MAX);
 				kill(run->pid, SIGKILL);
 			}
@@ -217,7 +221,9 @@ static size_t runs_plan(struct run *runs, const char *only)
 
 int main(int argc, char **argv)
 {
-	static const struct option names[] = {{"list", no_argument, NULL, 'l'}, {"only", required_argument, NULL, 'o'}, {0}};
+	static const struct option names[] = {{"list", no_argument, NULL, 'l'},
+					      {"only", required_argument, NULL, 'o'},
+					      {0}};
 	static struct run runs[TESTS_MAX];
 	unsigned counts[3] = {0};
 	const char *only = NULL;

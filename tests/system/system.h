@@ -14,7 +14,7 @@
 #include <sys/types.h>
 
 #define UNPRIVILEGED_UID 65534
-#define TEXT_BYTES 4096
+#define TEXT_BYTES       4096
 
 struct test {
 	const char *name;
@@ -22,16 +22,16 @@ struct test {
 };
 
 /* Each file of tests has one of these, ended by a test without a name. */
-extern const struct test loss_tests[], start_tests[], owner_tests[], recording_tests[], condition_tests[], filter_tests[],
-	output_tests[], program_tests[];
+extern const struct test loss_tests[], start_tests[], owner_tests[], recording_tests[], condition_tests[],
+	filter_tests[], output_tests[], program_tests[];
 
 /* ---- verdicts: both end the process of the test */
 _Noreturn void test_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 _Noreturn void test_skip(const char *format, ...) __attribute__((format(printf, 1, 2)));
-#define CHECK(condition, ...) \
-	do { \
-		if (!(condition)) \
-			test_fail(__VA_ARGS__); \
+#define CHECK(condition, ...)                                                                                          \
+	do {                                                                                                           \
+		if (!(condition))                                                                                      \
+			test_fail(__VA_ARGS__);                                                                        \
 	} while (0)
 
 /* A directory that the runner removes when the test has ended, whatever it ended of. */
@@ -44,13 +44,13 @@ uint64_t now_ns(void);
 void pause_ms(unsigned ms);
 #define WAIT_MS 20000
 /* Is it true, or does it become true in time? */
-#define BECOMES_TRUE_IN(ms, condition) \
-	({ \
-		uint64_t until_ = now_ns() + (uint64_t)(ms) * 1000000; \
-		bool true_ = false; \
-		while (!(true_ = (condition)) && now_ns() < until_) \
-			pause_ms(5); \
-		true_; \
+#define BECOMES_TRUE_IN(ms, condition)                                                                                 \
+	({                                                                                                             \
+		uint64_t until_ = now_ns() + (uint64_t)(ms)*1000000;                                                   \
+		bool true_ = false;                                                                                    \
+		while (!(true_ = (condition)) && now_ns() < until_)                                                    \
+			pause_ms(5);                                                                                   \
+		true_;                                                                                                 \
 	})
 #define BECOMES_TRUE(condition) BECOMES_TRUE_IN(WAIT_MS, condition)
 
@@ -74,7 +74,8 @@ bool program_ended(struct program *program);
 /* Waits for its end; fails the test if it does not come. The exit status, or -signal. */
 int program_exit(struct program *program);
 /* Plans, starts and waits. */
-#define program_run(program, ...) (program_plan(program, __VA_ARGS__, NULL), program_start(program), program_exit(program))
+#define program_run(program, ...)                                                                                      \
+	(program_plan(program, __VA_ARGS__, NULL), program_start(program), program_exit(program))
 /* All that a descriptor of a program (or any file) holds; to be freed. */
 char *text_of(int fd);
 bool text_has(int fd, const char *words);
@@ -105,7 +106,7 @@ const char *program_words(const struct program *program);
 /* ---- its reports */
 struct reports {
 	int fd;
-	off_t at;      /* read up to here */
+	off_t at; /* read up to here */
 	json_t **all;
 	size_t count, room;
 	bool sorted;
@@ -116,8 +117,8 @@ void reports_open(struct reports *reports, int fd);
 void reports_refresh(struct reports *reports);
 /* Sorts what has been read, so that some ten thousand sockets are found quickly; no more can be read then. */
 void reports_sort(struct reports *reports);
-const char *report_word(const json_t *report, const char *name);     /* "" where it is null */
-long long report_number(const json_t *report, const char *name);     /* -1 where it is null */
+const char *report_word(const json_t *report, const char *name); /* "" where it is null */
+long long report_number(const json_t *report, const char *name); /* -1 where it is null */
 const json_t *report_process(const json_t *report);
 bool report_is(const json_t *report, const char *name, const char *word);
 /* The highest revision of what was said of a socket; NULL. */
