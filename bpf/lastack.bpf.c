@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * lastack.bpf.c: the places where lastack is attached; one line each. What they mean is in
- * handlers.bpf.h. Which of the programs for one fact is loaded is decided by the hook table of the
+ * handlers*.bpf.h. Which of the programs for one fact is loaded is decided by the hook table of the
  * loader (src/kernel/hooks.c): a program that is not chosen is never shown to the verifier.
  */
 #include "vmlinux.h"
@@ -16,6 +16,8 @@
 #include "emit.bpf.h"
 #include "facts.bpf.h"
 #include "handlers.bpf.h"
+#include "handlers_reset.bpf.h"
+#include "handlers_timer.bpf.h"
 #include "iterators.bpf.h"
 
 char LICENSE[] SEC("license") = "GPL";

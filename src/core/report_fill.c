@@ -169,11 +169,23 @@ static void fill_completeness(const struct tracker *tracker, const struct connec
 		report->evidence[report->evidence_count++] = (struct report_evidence){EVIDENCE_EVENTS_LOST, lost};
 }
 
+/* Could an event between the last two transitions have been lost? Then its absence proves nothing. */
+static bool loss_is_nearby(const struct tracker *tracker, const struct connection *connection,
+			   const struct ending *ending)
+{
+	uint8_t before = connection->path_count > 1 ? connection->path_count - 2 : 0;
+	uint64_t entry = before < CONNECTION_PATH_SHORT ? connection->path[before]
+							: ending->path[before - CONNECTION_PATH_SHORT];
+
+	return tracker->loss_last_ns && tracker->loss_last_ns >= entry >> 4;
+}
+
 void report_fill(struct tracker *tracker, struct connection *connection, struct ending *ending,
 		 struct connection_report *report)
 {
 	struct verdict verdict;
 
+	ending->loss_nearby = loss_is_nearby(tracker, connection, ending);
 	verdict_decide(connection, ending, tracker->config.tick_ns, &verdict);
 	memset(report, 0, sizeof(*report));
 	/* A connection from before the monitor whose local end somebody listens on came in through it. */

@@ -267,9 +267,10 @@ static void birth_passive(struct tracker *tracker, const struct event_birth *eve
 		connection = birth_passive_begin(tracker, event, event->header.cookie, now_ns - handshake_ns);
 	if (!connection || event->new_state == TCP_SYN_RECV)
 		return;
-	if (connection->role == ROLE_BOTH) {
+	if (connection->role == ROLE_CLIENT)
+		connection->role = ROLE_BOTH; /* that SYN_SENT->SYN_RECV was missed */
+	if (connection->role == ROLE_BOTH)
 		own_syn = 1; /* the event reckons for a listener's child, whose SYN is not among what was acknowledged */
-	}
 	if (event->new_state == TCP_ESTABLISHED) {
 		connection->handshake_us = event->handshake_us;
 		birth_isn(connection, event->local_isn + own_syn, event->remote_isn);
@@ -420,6 +421,8 @@ static void event_probe(struct tracker *tracker, const struct event_probe *event
 void tracker_event(struct tracker *tracker, const struct event_header *event)
 {
 	tracker->stats.events++;
+	if (event->time_ns > tracker->now_ns)
+		tracker->now_ns = event->time_ns;
 	switch ((enum event_kind)event->kind) {
 	case EVENT_BIRTH: event_birth(tracker, (const struct event_birth *)event); break;
 	case EVENT_STATE: event_state(tracker, (const struct event_state *)event); break;

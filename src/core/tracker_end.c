@@ -343,7 +343,7 @@ void handshake_event(struct tracker *tracker, const struct event_synack *event)
 	connection->last_ns = event->header.time_ns;
 	ending->synack_timeouts = event->timeouts;
 	ending->synack_max = event->max_retries;
-	for (uint8_t i = 0; i <= event->timeouts && due_ns < RTO_MAX_NS; i++)
+	for (unsigned int i = 0; i <= event->timeouts && due_ns < RTO_MAX_NS; i++)
 		due_ns *= 2;
 	if (due_ns > RTO_MAX_NS)
 		due_ns = RTO_MAX_NS;

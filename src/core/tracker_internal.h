@@ -34,6 +34,8 @@ struct tracker {
 	uint32_t oom_victims[OOM_VICTIMS];
 	uint32_t oom_next;
 	uint32_t ownerless;                 /* live, owner not known or only by the listener */
+	uint64_t now_ns;                    /* of the latest event or tick */
+	uint64_t loss_last_ns;              /* when a loss was last told, 0: never */
 	uint64_t sync_begin_ns;             /* 0: no re-synchronisation under way */
 	uint32_t sync_netns[SYNC_NETNS_MAX];
 	uint32_t sync_netns_count;

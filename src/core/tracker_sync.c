@@ -111,6 +111,8 @@ void sync_existing(struct tracker *tracker, const struct event_existing *event)
 void tracker_loss(struct tracker *tracker, uint64_t count)
 {
 	tracker->stats.events_lost += count;
+	if (count)
+		tracker->loss_last_ns = tracker->now_ns;
 }
 
 void tracker_resync_begin(struct tracker *tracker, uint64_t begin_ns)

@@ -137,7 +137,7 @@ bool rule_protocol(const struct facts *facts, struct verdict *verdict)
 bool rule_netns_exit(const struct facts *facts, struct verdict *verdict)
 {
 	if (!facts_in(facts, IN(FIN_WAIT1)) || !(facts->flags & EVENT_SOCKET_DEAD) ||
-	    (facts->flags & EVENT_TASK_ACTS) || facts->reset_sent)
+	    (facts->flags & EVENT_TASK_ACTS) || facts->reset_sent || facts->ending->loss_nearby)
 		return false;
 	verdict_evidence(verdict, EVIDENCE_ORPHAN, 0);
 	return verdict_set(verdict, CAUSE_NETNS_EXIT, INITIATOR_LOCAL_KERNEL, HOW_NETNS_EXIT);

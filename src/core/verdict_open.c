@@ -34,6 +34,8 @@ bool rule_unreachable(const struct facts *facts, struct verdict *verdict)
 	if (!facts_in(facts, IN(SYN_SENT)) || !error || error == ETIMEDOUT || error == ECONNABORTED ||
 	    facts->reset_received)
 		return false;
+	if (!facts_error_is_icmp(facts) && facts->ending->loss_nearby)
+		return false; /* it may have been a reset */
 	verdict_evidence(verdict, facts_error_is_icmp(facts) ? EVIDENCE_SOFT_ERROR : EVIDENCE_ERROR, error);
 	return verdict_set(verdict, CAUSE_UNREACHABLE, INITIATOR_NETWORK, HOW_ICMP);
 }

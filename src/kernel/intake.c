@@ -13,8 +13,6 @@
 #define RESYNC_INTERVAL_NS 5000000000ULL
 /* Records taken in before others (signals, output) get their turn. */
 #define RECORDS_AT_ONCE (1U << 18)
-/* Asking for the counters takes a system call for each program. */
-#define LOSS_INTERVAL_NS 200000000ULL
 
 struct intake {
 	struct monitor *monitor;
@@ -23,7 +21,7 @@ struct intake {
 	size_t listed_count, listed_room, next;
 	bool listing_failed;           /* no memory for a listed socket */
 	uint64_t owner_interval_ns, owner_last_ns;
-	uint64_t resync_last_ns, loss_last_ns;
+	uint64_t resync_last_ns;
 	bool resync_wanted;
 	uint64_t last_event_ns;
 	uint64_t delivered[EVENT_KINDS];
@@ -185,13 +183,9 @@ int intake_start(struct intake *intake, uint32_t *unreachable_namespaces)
 int intake_poll(struct intake *intake)
 {
 	uint64_t now_ns = feature_monotonic_ns();
-	int status = 0;
+	int status = take_losses(intake); /* first: no verdict on what is missing before that is known */
 
 	take_rings(intake, guarded_now_ns());
-	if (now_ns - intake->loss_last_ns >= LOSS_INTERVAL_NS) {
-		intake->loss_last_ns = now_ns;
-		status = take_losses(intake);
-	}
 	if (!status && intake->resync_wanted && now_ns - intake->resync_last_ns >= RESYNC_INTERVAL_NS)
 		status = resync(intake);
 	if (!status && intake->owner_interval_ns && now_ns - intake->owner_last_ns >= intake->owner_interval_ns &&
@@ -204,9 +198,11 @@ int intake_drain(struct intake *intake)
 {
 	uint64_t now_ns = feature_monotonic_ns(); /* no event is younger: the hooks are off */
 
+	int status = take_losses(intake);
+
 	while (take_rings(intake, now_ns))
 		;
-	return take_losses(intake);
+	return status;
 }
 
 int intake_counts(struct intake *intake, struct event_counts *counts, uint64_t delivered[EVENT_KINDS])

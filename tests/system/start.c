@@ -91,8 +91,13 @@ static void race_check_end(const struct reports *reports, uint64_t cookie, const
 
 	CHECK(count <= 1, "%zu first reports of one connection: %s", count, report_line(report));
 	CHECK(count == 1 || connection->close_ns < watching_ns,
-	      "a connection that ended %.3f s after lastack watched is missing",
-	      (double)(connection->close_ns - watching_ns) / 1e9);
+	      "the %s's end of a connection that began %.6f s after lastack watched (%.6f s after it was started) and "
+	      "ended "
+	      "%.6f s after is missing; cookie %llu",
+	      cookie == connection->client_cookie ? "client" : "server",
+	      ((double)connection->open_ns - (double)watching_ns) / 1e9,
+	      ((double)connection->open_ns - (double)begin_ns) / 1e9,
+	      (double)(connection->close_ns - watching_ns) / 1e9, (unsigned long long)cookie);
 	if (!count || connection->close_ns < watching_ns)
 		return;
 	CHECK(report_number(report, "revision") == 1, "it needed a revision: %s", report_line(report));

@@ -134,6 +134,35 @@ static void simultaneous_open(void **state)
 	fixture_end(&f);
 }
 
+/* SYN_SENT->SYN_RECV was lost, or was the last that happened: the role is the same. */
+static void simultaneous_open_in_part(void **state)
+{
+	struct fixture f;
+	struct event_birth established = make_birth(2, COOKIE, TCP_SYN_RECV, TCP_ESTABLISHED, client_tuple(PORT));
+	struct event_close close = make_close(5, COOKIE + 1, TCP_SYN_RECV);
+
+	(void)state;
+	fixture_begin(&f);
+	established.local_isn = 6999;
+	established.remote_isn = 5000;
+	FEED(&f, make_birth(0, COOKIE, TCP_CLOSE, TCP_SYN_SENT, client_tuple(PORT)));
+	feed(&f, &established);
+	closes_first(&f, 10, COOKIE, EVENT_SOCKET_DONE);
+	tick(&f, 5000);
+	assert_int_equal(last_report(&f)->role, ROLE_BOTH);
+	assert_int_equal(last_report(&f)->server_isn, 7000);
+	assert_int_equal(last_report(&f)->completeness, COMPLETENESS_PARTIAL);
+	FEED(&f, make_birth(5000, COOKIE + 1, TCP_CLOSE, TCP_SYN_SENT, client_tuple(PORT + 1)));
+	FEED(&f, make_state(5001, COOKIE + 1, TCP_SYN_SENT, TCP_SYN_RECV));
+	FEED(&f, make_birth(5002, COOKIE + 1, TCP_SYN_RECV, TCP_SYN_RECV, client_tuple(PORT + 1)));
+	close.error = ECONNRESET;
+	feed(&f, &close);
+	tick(&f, 9000);
+	assert_int_equal(last_report(&f)->role, ROLE_BOTH);
+	ASSERT_PATH(last_report(&f), TCP_SYN_SENT, TCP_SYN_RECV, TCP_CLOSE);
+	fixture_end(&f);
+}
+
 /* Up to Linux 6.12 the child of a fast open is announced under its listener's cookie. */
 static void fast_open_with_borrowed_cookie(void **state)
 {
@@ -408,7 +437,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(client_life), cmocka_unit_test(server_life), cmocka_unit_test(ids_are_equal_at_both_ends),
-		cmocka_unit_test(simultaneous_open), cmocka_unit_test(fast_open_with_borrowed_cookie),
+		cmocka_unit_test(simultaneous_open), cmocka_unit_test(simultaneous_open_in_part),
+		cmocka_unit_test(fast_open_with_borrowed_cookie),
 		cmocka_unit_test(fast_open_with_own_cookie), cmocka_unit_test(fast_open_repeats_its_synack),
 		cmocka_unit_test(fast_open_times_out), cmocka_unit_test(one_socket_two_lives),
 		cmocka_unit_test(reuse_touches_only_its_own), cmocka_unit_test(missed_close), cmocka_unit_test(missed_birth),

@@ -430,6 +430,12 @@ static void handshake_interval_is_bounded(void **state)
 	assert_int_equal(f.count, 0);
 	tick(&f, 122000);
 	assert_int_equal(f.count, 1);
+	synack.request++;
+	synack.timeouts = 255; /* only in a recording that somebody made up: and no interval at all */
+	synack.timeout_ticks = 0;
+	feed(&f, &synack);
+	tick(&f, 123000);
+	assert_int_equal(f.count, 2);
 	fixture_end(&f);
 }
 

@@ -39,7 +39,7 @@ struct scene {
 	bool minisock, minisock_fin, minisock_reset;
 	uint8_t minisock_change;
 	/* the rest */
-	bool end_unseen, no_close, oom_victim;
+	bool end_unseen, no_close, oom_victim, loss_nearby;
 	uint16_t order;             /* CONNECTION_FIN_... */
 	uint8_t passed;             /* a state that was passed through */
 	uint8_t synack_timeouts, synack_max;
@@ -109,7 +109,7 @@ static inline struct verdict scene_decide(const struct scene *scene)
 		.fin = {scene->fin_flags, scene->fin_exit_code, PID_CLOSER},
 		.release = {scene->release_flags, 0, PID_CLOSER},
 		.minisock = scene->minisock, .minisock_fin = scene->minisock_fin, .minisock_reset = scene->minisock_reset,
-		.minisock_change = scene->minisock_change, .end_unseen = scene->end_unseen, .oom_victim = scene->oom_victim,
+		.minisock_change = scene->minisock_change, .end_unseen = scene->end_unseen, .loss_nearby = scene->loss_nearby, .oom_victim = scene->oom_victim,
 		.synack_timeouts = scene->synack_timeouts, .synack_max = scene->synack_max,
 	};
 	struct verdict verdict;
