@@ -82,6 +82,41 @@ static __always_inline __u64 socket_cgroup(const struct sock *sk)
 	return cgroup ? cgroup->kn->id : 0;
 }
 
+/* bpf_get_current_task_btf(): 5.11 (3ca1032ab7ab). Before, the running task is an address to read through. */
+static __always_inline __u32 current_task_flags(void)
+{
+	if (bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_get_current_task_btf))
+		return bpf_get_current_task_btf()->flags;
+	return BPF_CORE_READ((struct task_struct *)bpf_get_current_task(), flags);
+}
+
+static __always_inline __s32 current_task_exit_code(void)
+{
+	if (bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_get_current_task_btf))
+		return bpf_get_current_task_btf()->exit_code;
+	return BPF_CORE_READ((struct task_struct *)bpf_get_current_task(), exit_code);
+}
+
+/*
+ * struct netns_ipv4: these settings were int and became u8 in 5.13 (4ecc1baf362c); a plain load of
+ * the one cannot be relocated to the other.
+ */
+static __always_inline __u8 net_keepalive_probes(const struct net *net)
+{
+	return BPF_CORE_READ_BITFIELD(net, ipv4.sysctl_tcp_keepalive_probes);
+}
+
+static __always_inline __u8 net_synack_retries(const struct net *net)
+{
+	return BPF_CORE_READ_BITFIELD(net, ipv4.sysctl_tcp_synack_retries);
+}
+
+/* request_sock.timeout: 5.17 (5903123f662e); 0 before: every request starts with a second. */
+static __always_inline __u32 request_timeout(const struct request_sock *request)
+{
+	return bpf_core_field_exists(request->timeout) ? request->timeout : 0;
+}
+
 /*
  * The key of a socket: its cookie, made now if nobody asked before. Kernels without the helper (5.10)
  * get the address: it is reused, so the tracker also goes by births.

@@ -92,7 +92,11 @@ static __always_inline void event_submit(struct cpu_state *cpu, void *record, en
 	bpf_ringbuf_submit(record, flags);
 }
 
-/* Set by the loader once both copies are attached; until then the first does everything. */
+/*
+ * Set by the loader, one after the other, once both copies are attached: from when on the first copy leaves
+ * notes, and from when on the second acts on their absence. Before, the first does everything.
+ */
+bool pairs_noted;
 bool pairs_ready;
 
 /* The first copy's side. */
@@ -100,7 +104,7 @@ static __always_inline void pair_note(struct pair_state *pair, __u64 object, __u
 {
 	__u32 count = pair->count & (PAIR_NOTES - 1);
 
-	if (!pairs_ready)
+	if (!pairs_noted)
 		return;
 	pair->notes[count].object = object;
 	pair->notes[count].detail = detail;
@@ -112,8 +116,6 @@ static __always_inline bool pair_fetch(struct pair_state *pair, __u64 object, __
 {
 	__u32 count = pair->count;
 
-	if (!pairs_ready)
-		return true;
 	for (int i = 0; i < PAIR_NOTES && count; i++) {
 		struct pair_note *note;
 
@@ -124,6 +126,8 @@ static __always_inline bool pair_fetch(struct pair_state *pair, __u64 object, __
 			return true;
 		}
 	}
+	if (!pairs_ready)
+		return true;
 	__sync_fetch_and_add(&pair->rescued, 1);
 	return false;
 }

@@ -46,7 +46,9 @@ static __always_inline bool address_is_mapped(const struct in6_addr *address)
 
 static __always_inline __u8 family_of(const struct sock_common *common)
 {
-	return common->skc_family == AF_INET6 && !address_is_mapped(&common->skc_v6_daddr) ? 6 : 4;
+	/* A listener has no remote address yet. */
+	return common->skc_family == AF_INET6 && !address_is_mapped(&common->skc_v6_daddr) &&
+	       !address_is_mapped(&common->skc_v6_rcv_saddr) ? 6 : 4;
 }
 
 static __always_inline bool port_in(const volatile struct port_range *ranges, __u32 count, __u16 port)
@@ -148,7 +150,6 @@ static __always_inline __u8 tuple_fill(struct event_tuple *tuple, const struct s
  */
 static __always_inline __u16 task_flags(const struct sock *sk)
 {
-	struct task_struct *task;
 	struct socket *socket;
 	struct file *file;
 	__u16 flags = EVENT_TASK_ACTS;
@@ -159,8 +160,7 @@ static __always_inline __u16 task_flags(const struct sock *sk)
 		if (file)
 			flags |= file_is_dead(file) ? EVENT_FILE_DEAD : EVENT_FILE_ALIVE;
 	}
-	task = bpf_get_current_task_btf();
-	if (task->flags & PF_EXITING)
+	if (current_task_flags() & PF_EXITING)
 		flags |= EVENT_TASK_EXITING;
 	return flags;
 }
@@ -185,7 +185,7 @@ static __always_inline __s32 exit_code_of_task(__u16 flags)
 {
 	if (!(flags & EVENT_TASK_EXITING))
 		return 0;
-	return bpf_get_current_task_btf()->exit_code;
+	return current_task_exit_code();
 }
 
 static __always_inline __u32 ticks_since(__u32 then)

@@ -139,7 +139,7 @@ static __always_inline void keepalive_fill(struct event_close *close, const stru
 		close->keepalive_interval_ticks = net->ipv4.sysctl_tcp_keepalive_intvl;
 	close->keepalive_probes = tp->keepalive_probes;
 	if (!close->keepalive_probes)
-		close->keepalive_probes = net->ipv4.sysctl_tcp_keepalive_probes;
+		close->keepalive_probes = net_keepalive_probes(net);
 }
 
 static __always_inline void close_fill(struct event_close *close, const struct sock *sk, struct tcp_sock *tp,
@@ -213,7 +213,7 @@ static __always_inline __u16 orphan_closer_flags(const struct sock *sk, __u8 old
 	if (new_state != TCP_CLOSE || old_state == TCP_LISTEN || sk->sk_err || sk->sk_socket || sk->sk_lock.owned ||
 	    sk->__sk_common.skc_flags & SOCK_DEAD_BIT)
 		return 0;
-	return EVENT_TASK_ACTS | (bpf_get_current_task_btf()->flags & PF_EXITING ? EVENT_TASK_EXITING : 0);
+	return EVENT_TASK_ACTS | (current_task_flags() & PF_EXITING ? EVENT_TASK_EXITING : 0);
 }
 
 static __always_inline int handle_state(struct cpu_state *cpu, const struct sock *sk, __u8 old_state, __u8 new_state)
@@ -298,9 +298,9 @@ static __always_inline int handle_synack(struct cpu_state *cpu, const struct soc
 	event->timeouts = BPF_CORE_READ_BITFIELD(request, num_timeout);
 	event->max_retries = icsk->icsk_syn_retries;
 	if (!event->max_retries)
-		event->max_retries = sk->__sk_common.skc_net.net->ipv4.sysctl_tcp_synack_retries;
+		event->max_retries = net_synack_retries(sk->__sk_common.skc_net.net);
 	event->pad = 0;
-	event->timeout_ticks = request->timeout;
+	event->timeout_ticks = request_timeout(request);
 	event_submit(cpu, event, EVENT_RETRANSMIT_SYNACK);
 	return 0;
 }

@@ -180,7 +180,7 @@ int BPF_PROG(accept_fexit_4, struct sock *listener, int flags, int *error, bool 
 	return RUN(handle_accept(cpu, sk));
 }
 
-/* (task, uid) since 6.11, (pid) before. */
+/* (task, uid) since 6.9 (72ba14deb40a; also in later 5.4 to 6.6 stable kernels), (pid) before. */
 SEC("tp_btf/mark_victim")
 int BPF_PROG(oom_kill_2, struct task_struct *task)
 {

@@ -38,6 +38,9 @@ enum {
 
 enum { BPF_RB_AVAIL_DATA = 0 };
 
+/* Only those whose absence has a guard in compat.bpf.h. */
+enum bpf_func_id { BPF_FUNC_get_current_task_btf = 158 };
+
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
 typedef struct {

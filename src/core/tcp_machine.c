@@ -32,9 +32,10 @@ static const struct machine_rule rules[] = {
 	RFC(CLOSE_WAIT, CLOSE, NEED_ABORT, "reset, timeout or ABORT", "RFC 9293 3.10.5, 3.10.7.4, 3.10.8"),
 	RFC(LAST_ACK, CLOSE, NEED_NOTHING, "our FIN is acknowledged", "RFC 9293 3.10.7.4"),
 
-	LINUX(FIN_WAIT2, CLOSE, NEED_NOTHING, "stands for TIME_WAIT or an orphan's FIN_WAIT2: a minisock took over",
+	LINUX(FIN_WAIT2, CLOSE, NEED_NOTHING, "a minisock takes over (TIME_WAIT or an orphan's FIN_WAIT2), or a reset ends it",
 	      "tcp_time_wait()"),
-	LINUX(CLOSING, CLOSE, NEED_NOTHING, "stands for TIME_WAIT: a minisock took over", "tcp_time_wait()"),
+	LINUX(CLOSING, CLOSE, NEED_NOTHING, "a minisock takes over (TIME_WAIT), or a reset or timeout ends it",
+	      "tcp_time_wait()"),
 	LINUX(FIN_WAIT1, FIN_WAIT1, NEED_NOTHING, "close() after shutdown()", "__tcp_close()"),
 	LINUX(FIN_WAIT2, FIN_WAIT2, NEED_NOTHING, "close() after shutdown()", "__tcp_close()"),
 	LINUX(CLOSING, CLOSING, NEED_NOTHING, "close() after shutdown()", "__tcp_close()"),

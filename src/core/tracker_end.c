@@ -163,8 +163,8 @@ void end_reset_sent(struct tracker *tracker, const struct event_reset_sent *even
 		tracker->stats.stray_events++;
 		return;
 	}
-	/* The answer to an old duplicate: the attempt goes on (RFC 9293 3.10.7.3). */
-	if (event->state == TCP_SYN_SENT && event->header.flags & EVENT_PASSIVE)
+	/* The answer to an unacceptable ACK: the attempt goes on (RFC 9293 3.10.7.3, 3.10.7.4). */
+	if ((event->state == TCP_SYN_SENT || event->state == TCP_SYN_RECV) && event->header.flags & EVENT_PASSIVE)
 		return;
 	ending = lifecycle_ending(tracker, connection, event->header.time_ns);
 	if (!ending)

@@ -55,6 +55,11 @@ void verdict_blame(const struct facts *facts, struct verdict *verdict, const str
 {
 	verdict->initiator = INITIATOR_LOCAL_APP;
 	verdict->how = how;
+	if (!act->flags && facts->connection->flags & (CONNECTION_BIRTH_UNSEEN | CONNECTION_GAP)) {
+		verdict->initiator = INITIATOR_UNKNOWN; /* it was done before we looked */
+		verdict->how = HOW_NONE;
+		return;
+	}
 	if (!(act->flags & EVENT_TASK_ACTS)) {
 		if (how != HOW_LISTENER_CLOSE) /* who closed that acts on the listener, not on its children */
 			verdict->how = HOW_NONE; /* an MPTCP worker, or not seen */

@@ -88,10 +88,15 @@ bool rule_linger2(const struct facts *facts, struct verdict *verdict)
 	return true;
 }
 
+/* tcp_disconnect() resets in these states, and after our FIN only where data was never sent. */
 bool rule_linger(const struct facts *facts, struct verdict *verdict)
 {
+	unsigned int mask = IN(ESTABLISHED) | IN(CLOSE_WAIT) | IN(FIN_WAIT1) | IN(FIN_WAIT2) | IN(SYN_RECV);
+
+	if (facts->reset_active)
+		mask |= IN(CLOSING) | IN(LAST_ACK);
 	if (!(facts->flags & EVENT_LINGER_ZERO) || !(facts->flags & EVENT_FILE_DEAD) || facts->close->shutdown != 3 ||
-	    !facts_in(facts, IN(ESTABLISHED) | IN(CLOSE_WAIT) | IN(FIN_WAIT1) | IN(FIN_WAIT2) | IN(SYN_RECV)))
+	    !facts_in(facts, mask))
 		return false;
 	verdict_blame_closer(facts, verdict, HOW_LINGER);
 	verdict_evidence(verdict, EVIDENCE_LINGER_ZERO, 0);
@@ -180,7 +185,7 @@ bool rule_graceful(const struct facts *facts, struct verdict *verdict)
 
 	if (!facts_in(facts, IN(LAST_ACK)) && !(facts_in(facts, IN(FIN_WAIT2) | IN(CLOSING)) && ending->minisock))
 		return false;
-	if (facts->close->unacked_bytes)
+	if (facts->close->unacked_bytes || facts->reset_sent)
 		return false;
 	if (order == CONNECTION_FIN_PEER_FIRST) {
 		verdict_evidence(verdict, EVIDENCE_PEER_FIN_FIRST, 0);

@@ -13,15 +13,18 @@
 #define STATES_FIN_SENT (IN(FIN_WAIT1) | IN(CLOSING) | IN(LAST_ACK))
 
 /*
- * tcp_reset() is also how the kernel aborts when data arrives after a close; only then it answers with a
- * reset of its own.
+ * Data after a close is answered with a reset. Most ways there lead through tcp_reset(), as if one had come
+ * in; the segment that also acknowledges our FIN takes tcp_done() instead. Kernels without reasons: no other
+ * passive reset ends an orphan in FIN_WAIT2.
  */
 bool rule_data_after_close(const struct facts *facts, struct verdict *verdict)
 {
-	bool answered = facts->reset_sent && !facts->reset_active &&
-			(facts->reason == RESET_REASON_ABORT_ON_DATA || facts->reason == RESET_REASON_UNKNOWN);
+	bool passive = facts->reset_sent && !facts->reset_active;
+	bool by_reason = passive && facts->reason == RESET_REASON_ABORT_ON_DATA;
+	bool by_state = passive && facts->reason == RESET_REASON_UNKNOWN &&
+			(facts->reset_received || (facts_in(facts, IN(FIN_WAIT2)) && facts->flags & EVENT_SOCKET_DEAD));
 
-	if (!facts->ending->minisock_reset && !(facts->reset_received && answered))
+	if (!facts->ending->minisock_reset && !by_reason && !by_state)
 		return false;
 	verdict_blame_fin(facts, verdict);
 	verdict_evidence(verdict, facts->ending->minisock_reset ? EVIDENCE_DATA_TO_MINISOCK : EVIDENCE_RESET_SENT, 0);

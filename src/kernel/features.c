@@ -54,6 +54,11 @@ int feature_function_arguments(const struct btf *btf, const char *function)
 	return id < 0 ? id : prototype_arguments(btf, btf__type_by_id(btf, id)->type);
 }
 
+bool feature_cookie_helper(const struct btf *btf)
+{
+	return feature_function(btf, "bpf_get_socket_ptr_cookie") >= 0;
+}
+
 /* The kernel's names without SK_RST_REASON_. */
 static const struct {
 	const char *name;

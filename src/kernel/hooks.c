@@ -43,9 +43,9 @@ static const struct hook hooks[] = {
 	 {{TIER_FENTRY, "inet_csk_accept", 2, {"accept_fexit_2", NULL}, NULL},
 	  {TIER_FENTRY, "inet_csk_accept", 4, {"accept_fexit_4", NULL}, NULL}}},
 	{"out-of-memory kill", false, "that a killed process was an out-of-memory victim",
-	 {TRACEPOINT("mark_victim", 1, "oom_kill_1"), TRACEPOINT("mark_victim", -1, "oom_kill_2")}},
+	 {TRACEPOINT("mark_victim", 1, "oom_kill_1"), TRACEPOINT("mark_victim", 2, "oom_kill_2")}},
 	{"existing sockets", false, "connections older than lastack, and their owners",
-	 {{TIER_ITERATOR, "task_file", -1, {"iterate_files", NULL}, NULL}}},
+	 {{TIER_ITERATOR, "task_file", -1, {"iterate_files", NULL}, "bpf_sock_from_file"}}},
 	{"sockets without a file", false, "orphans older than lastack; re-synchronisation after losses",
 	 {{TIER_ITERATOR, "tcp", -1, {"iterate_tcp", NULL}, NULL}}},
 };
@@ -102,10 +102,15 @@ static int option_try_iterator(const struct btf *btf, const struct hook_option *
 	char name[64];
 
 	snprintf(name, sizeof(name), "bpf_iter_%s", option->target);
-	if (feature_function(btf, name) >= 0)
-		return 0;
-	snprintf(why, size, "the kernel has no iterator over %s", option->target);
-	return -ENOENT;
+	if (feature_function(btf, name) < 0) {
+		snprintf(why, size, "the kernel has no iterator over %s", option->target);
+		return -ENOENT;
+	}
+	if (option->targets_more && feature_function(btf, option->targets_more) < 0) {
+		snprintf(why, size, "the kernel has no %s() for BPF programs", option->targets_more);
+		return -ENOENT;
+	}
+	return 0;
 }
 
 int hook_option_try(const struct btf *btf, const struct hook_option *option, char *why, size_t size)

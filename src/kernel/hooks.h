@@ -29,7 +29,7 @@ struct hook_option {
 	const char *target;    /* tracepoint, function, or object iterated over */
 	int arguments;         /* of the target; -1: any number */
 	const char *programs[HOOK_PROGRAMS_MAX];
-	const char *targets_more; /* a second function, for the second program */
+	const char *targets_more; /* a second function, for the second program; of an iterator, a helper it needs */
 };
 
 struct hook {

@@ -11,6 +11,8 @@
 
 /* Listing every socket costs milliseconds: under a lasting overload it must not become the load. */
 #define RESYNC_INTERVAL_NS 5000000000ULL
+/* During a listing the rings are looked after so often. */
+#define LISTING_PAUSE_NS 5000000ULL
 /* Records taken in before others (signals, output) get their turn. */
 #define RECORDS_AT_ONCE (1U << 18)
 
@@ -19,6 +21,7 @@ struct intake {
 	struct intake_sink sink;
 	struct event_existing *listed; /* in the order of their times, from `next` on */
 	size_t listed_count, listed_room, next;
+	uint64_t ring_last_ns;         /* until when the rings have been taken in */
 	bool listing_failed;           /* no memory for a listed socket */
 	uint64_t owner_interval_ns, owner_last_ns;
 	uint64_t resync_last_ns;
@@ -50,46 +53,6 @@ void intake_destroy(struct intake *intake)
 	free(intake);
 }
 
-static void keep_listed(void *arg, const struct event_header *record)
-{
-	struct intake *intake = arg;
-
-	if (intake->listed_count == intake->listed_room) {
-		size_t room = intake->listed_room ? intake->listed_room * 2 : 1024;
-		void *grown = realloc(intake->listed, room * sizeof(*intake->listed));
-
-		if (!grown) {
-			intake->listing_failed = true;
-			return;
-		}
-		intake->listed = grown;
-		intake->listed_room = room;
-	}
-	memcpy(&intake->listed[intake->listed_count++], record, sizeof(*intake->listed));
-}
-
-/* Iterators run one after the other, so the records are almost in order; ties stay as they came. */
-static int by_time(const void *left, const void *right)
-{
-	const struct event_existing *a = left, *b = right;
-
-	if (a->header.time_ns != b->header.time_ns)
-		return a->header.time_ns < b->header.time_ns ? -1 : 1;
-	return a->source - b->source;
-}
-
-static int list_sockets(struct intake *intake, bool with_namespaces, uint32_t *unreachable)
-{
-	int status;
-
-	intake->listed_count = intake->next = 0;
-	intake->listing_failed = false;
-	status = monitor_list(intake->monitor, with_namespaces, keep_listed, intake, unreachable);
-	qsort(intake->listed, intake->listed_count, sizeof(*intake->listed), by_time);
-	intake->owner_last_ns = feature_monotonic_ns();
-	return status ? status : intake->listing_failed ? -ENOMEM : 0;
-}
-
 /* Passes on the listed sockets that the iterator stood before until then. */
 static void pass_listed(struct intake *intake, uint64_t until_ns)
 {
@@ -116,9 +79,43 @@ static bool take_rings(struct intake *intake, uint64_t until_ns)
 
 	if (more)
 		until_ns = intake->last_event_ns;
+	intake->ring_last_ns = until_ns;
 	pass_listed(intake, until_ns);
 	intake->sink.tick(intake->sink.arg, until_ns);
 	return more;
+}
+
+/* Iterators run one after the other, so their records come in the order of time. */
+static void keep_listed(void *arg, const struct event_header *record)
+{
+	struct intake *intake = arg;
+
+	if (intake->listed_count == intake->listed_room) {
+		size_t room = intake->listed_room ? intake->listed_room * 2 : 1024;
+		void *grown = realloc(intake->listed, room * sizeof(*intake->listed));
+
+		if (!grown) {
+			intake->listing_failed = true;
+			return;
+		}
+		intake->listed = grown;
+		intake->listed_room = room;
+	}
+	memcpy(&intake->listed[intake->listed_count++], record, sizeof(*intake->listed));
+	/* A long listing must not let the rings run over. No record to come is older than this one. */
+	if (record->time_ns - intake->ring_last_ns > LISTING_PAUSE_NS)
+		take_rings(intake, record->time_ns);
+}
+
+static int list_sockets(struct intake *intake, bool with_namespaces, uint32_t *unreachable)
+{
+	int status;
+
+	intake->listed_count = intake->next = 0;
+	intake->listing_failed = false;
+	status = monitor_list(intake->monitor, with_namespaces, keep_listed, intake, unreachable);
+	intake->owner_last_ns = feature_monotonic_ns();
+	return status ? status : intake->listing_failed ? -ENOMEM : 0;
 }
 
 /* Events younger than the guard may still lack older ones of other CPUs. */
@@ -155,8 +152,8 @@ static int resync(struct intake *intake)
 
 	intake->resync_wanted = false;
 	intake->resync_last_ns = begin_ns;
-	status = list_sockets(intake, true, &unreachable);
 	intake->sink.resync_begin(intake->sink.arg, begin_ns);
+	status = list_sockets(intake, true, &unreachable);
 	take_rings(intake, feature_monotonic_ns());
 	pass_listed(intake, UINT64_MAX);
 	if (!status) /* half a list proves nobody's absence */

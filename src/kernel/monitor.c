@@ -47,7 +47,7 @@ static void settings_fill(struct monitor *monitor, const struct monitor_config *
 	struct lastack_bpf__rodata *settings = monitor->skeleton->rodata;
 	const struct monitor_filter *filter = &config->filter;
 
-	settings->has_cookie_helper = feature_function(btf, "bpf_get_socket_ptr_cookie") >= 0;
+	settings->has_cookie_helper = feature_cookie_helper(btf);
 	settings->wake_fill_bytes = monitor->ring_bytes / 4;
 	settings->want_stray_resets = config->stray_resets;
 	feature_reset_reasons(btf, (uint8_t *)settings->reset_reason_map, sizeof(settings->reset_reason_map));
@@ -81,6 +81,12 @@ static void programs_select(struct monitor *monitor)
 	}
 }
 
+/* Returns when every program that runs now on any CPU has come to its end: synchronize_rcu(). */
+static void programs_wait(void)
+{
+	syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0);
+}
+
 static int programs_attach(struct monitor *monitor, char *why, size_t size)
 {
 	struct bpf_program *program;
@@ -99,6 +105,8 @@ static int programs_attach(struct monitor *monitor, char *why, size_t size)
 		}
 		monitor->links[monitor->link_count++] = link;
 	}
+	monitor->skeleton->bss->pairs_noted = true;
+	programs_wait();
 	monitor->skeleton->bss->pairs_ready = true;
 	return 0;
 }
@@ -274,9 +282,8 @@ void monitor_detach(struct monitor *monitor)
 {
 	for (size_t i = 0; i < monitor->link_count; i++)
 		bpf_link__destroy(monitor->links[i]);
-	/* Programs may still run on other CPUs: this is synchronize_rcu(), so it returns when they have. */
 	if (monitor->link_count)
-		syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0);
+		programs_wait();
 	monitor->link_count = 0;
 }
 

@@ -10,11 +10,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "kernel/features.h"
 #include "kernel/monitor_internal.h"
 #include "kernel/monitor_try.h"
 
 /* Loads this program and no other. */
-static int program_load_alone(struct program_trial *trial)
+static int program_load_alone(const struct btf *btf, struct program_trial *trial)
 {
 	struct lastack_bpf *skeleton = lastack_bpf__open();
 	struct bpf_prog_info info = {};
@@ -26,6 +27,7 @@ static int program_load_alone(struct program_trial *trial)
 		return -errno;
 	bpf_object__for_each_program(program, skeleton->obj)
 		bpf_program__set_autoload(program, !strcmp(bpf_program__name(program), trial->program));
+	skeleton->rodata->has_cookie_helper = feature_cookie_helper(btf);
 	ring = bpf_map_create(BPF_MAP_TYPE_RINGBUF, "lastack_ring", 0, 0, 1 << 16, NULL);
 	status = ring < 0 ? ring : bpf_map__set_inner_map_fd(skeleton->maps.rings, ring);
 	if (!status)
@@ -51,7 +53,7 @@ static void option_try_programs(const struct btf *btf, const struct hook_option 
 		trial.why = why;
 		if (offered) {
 			monitor_complaint_clear();
-			trial.status = program_load_alone(&trial);
+			trial.status = program_load_alone(btf, &trial);
 			trial.why = monitor_complaint();
 		}
 		report(arg, &trial);

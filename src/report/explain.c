@@ -47,12 +47,12 @@ static bool write_name(struct text *text, const struct connection_report *report
 
 static bool write_owner(struct text *text, const struct connection_report *report)
 {
-	return write_name(text, report, "the local application");
+	return write_name(text, report, report->initiator == INITIATOR_UNKNOWN ? "this side" : "the local application");
 }
 
 static bool write_owner_first(struct text *text, const struct connection_report *report)
 {
-	return write_name(text, report, "The local application");
+	return write_name(text, report, report->initiator == INITIATOR_UNKNOWN ? "This side" : "The local application");
 }
 
 /* What the owner did, so that "closed", "reset" or the like can follow after "and thereby". */

@@ -362,7 +362,7 @@ struct verdict {
 	char text[TEXT_BYTES];  /* must be the same in all tiers */
 	char owner[TEXT_BYTES]; /* may differ: no tier but fentry sees who accepts */
 	char cause[64];
-	json_int_t start_us, revision;
+	double start_us, revision;
 	bool told;
 };
 
@@ -377,8 +377,8 @@ static const char *value(const json_t *report, const char *group, const char *na
 {
 	json_t *at = json_object_get(group ? json_object_get(report, group) : report, name);
 
-	if (json_is_integer(at))
-		snprintf(text, 64, "%" JSON_INTEGER_FORMAT, json_integer_value(at));
+	if (json_is_number(at))
+		snprintf(text, 64, "%.0f", json_number_value(at));
 	else
 		snprintf(text, 64, "%s", json_is_string(at) ? json_string_value(at) : "-");
 	return text;
@@ -387,8 +387,8 @@ static const char *value(const json_t *report, const char *group, const char *na
 static void verdict_take(struct verdict *verdict, const json_t *report)
 {
 	char a[64], b[64], c[64], d[64], e[64], f[64], g[64];
-	json_int_t start_us = json_integer_value(json_object_get(report, "start_us"));
-	json_int_t revision = json_integer_value(json_object_get(report, "revision"));
+	double start_us = json_number_value(json_object_get(report, "start_us"));
+	double revision = json_number_value(json_object_get(report, "revision"));
 
 	/* A second connection of the same ports is not what is looked at. */
 	if (verdict->told && (start_us > verdict->start_us || revision < verdict->revision))
@@ -415,11 +415,12 @@ static void reports_read(struct result *result, int fd)
 		fail("fdopen");
 	rewind(file);
 	while (getline(&line, &room, file) > 0) {
-		json_t *report = json_loads(line, 0, NULL);
-		long local = json_integer_value(json_object_get(report, "local_port")) - FIRST_PORT;
-		long remote = json_integer_value(json_object_get(report, "remote_port")) - FIRST_PORT;
+		/* A cookie may need all of 64 bits: too much for the library's integers. */
+		json_t *report = json_loads(line, JSON_DECODE_INT_AS_REAL, NULL);
+		long local = (long)json_number_value(json_object_get(report, "local_port")) - FIRST_PORT;
+		long remote = (long)json_number_value(json_object_get(report, "remote_port")) - FIRST_PORT;
 
-		if ((ino_t)json_integer_value(json_object_get(report, "netns")) != result->netns)
+		if ((ino_t)json_number_value(json_object_get(report, "netns")) != result->netns)
 			local = remote = -1;
 		if (remote >= 0 && remote < (long)PLAYS)
 			verdict_take(&result->verdict[remote][CLIENT], report);

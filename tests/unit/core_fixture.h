@@ -24,18 +24,18 @@
 #include "event.h"
 #include "report.h"
 
-#define AT(ms) (1000 * NS_PER_S + (ms) * NS_PER_MS)
-#define TICK_NS (4 * NS_PER_MS)
-#define SETTLE_MS 1000
-#define NETNS 4026531840U
-#define SERVER_PORT 80
-#define PID_CLIENT 100
-#define PID_SERVER 200
+#define AT(ms)       (1000 * NS_PER_S + (ms)*NS_PER_MS)
+#define TICK_NS      (4 * NS_PER_MS)
+#define SETTLE_MS    1000
+#define NETNS        4026531840U
+#define SERVER_PORT  80
+#define PID_CLIENT   100
+#define PID_SERVER   200
 #define REPORTS_KEPT 64
 
 /* What a task that closes the last descriptor, one that keeps it, and a softirq show. */
-#define FLAGS_CLOSER (EVENT_TASK_ACTS | EVENT_FILE_DEAD | EVENT_HAS_SOCKET)
-#define FLAGS_HOLDER (EVENT_TASK_ACTS | EVENT_FILE_ALIVE | EVENT_HAS_SOCKET)
+#define FLAGS_CLOSER  (EVENT_TASK_ACTS | EVENT_FILE_DEAD | EVENT_HAS_SOCKET)
+#define FLAGS_HOLDER  (EVENT_TASK_ACTS | EVENT_FILE_ALIVE | EVENT_HAS_SOCKET)
 #define FLAGS_SOFTIRQ EVENT_HAS_SOCKET
 
 struct fixture {
@@ -49,7 +49,10 @@ struct fixture {
 static inline struct event_header make_header(unsigned kind, uint64_t ms, uint64_t cookie)
 {
 	return (struct event_header){
-		.time_ns = AT(ms), .cookie = cookie, .kind = (__u8)kind, .version = EVENT_VERSION,
+		.time_ns = AT(ms),
+		.cookie = cookie,
+		.kind = (__u8)kind,
+		.version = EVENT_VERSION,
 	};
 }
 
@@ -57,7 +60,11 @@ static inline struct event_header make_header(unsigned kind, uint64_t ms, uint64
 static inline struct event_tuple client_tuple(uint16_t port)
 {
 	return (struct event_tuple){
-		.local = {10, 0, 0, 1}, .remote = {10, 0, 0, 2}, .local_port = port, .remote_port = SERVER_PORT, .netns = NETNS,
+		.local = {10, 0, 0, 1},
+		.remote = {10, 0, 0, 2},
+		.local_port = port,
+		.remote_port = SERVER_PORT,
+		.netns = NETNS,
 	};
 }
 
@@ -65,7 +72,11 @@ static inline struct event_tuple client_tuple(uint16_t port)
 static inline struct event_tuple server_tuple(uint16_t port)
 {
 	return (struct event_tuple){
-		.local = {10, 0, 0, 2}, .remote = {10, 0, 0, 1}, .local_port = SERVER_PORT, .remote_port = port, .netns = NETNS,
+		.local = {10, 0, 0, 2},
+		.remote = {10, 0, 0, 1},
+		.local_port = SERVER_PORT,
+		.remote_port = port,
+		.netns = NETNS,
 	};
 }
 
@@ -74,8 +85,14 @@ static inline struct event_birth make_birth(uint64_t ms, uint64_t cookie, uint8_
 {
 	bool active = from == TCP_CLOSE;
 	struct event_birth event = {
-		.header = make_header(EVENT_BIRTH, ms, cookie), .old_state = from, .new_state = to, .family = 4, .uid = 1000,
-		.tuple = tuple, .socket = 0xffff000000000000 + cookie, .cgroup = 7,
+		.header = make_header(EVENT_BIRTH, ms, cookie),
+		.old_state = from,
+		.new_state = to,
+		.family = 4,
+		.uid = 1000,
+		.tuple = tuple,
+		.socket = 0xffff000000000000 + cookie,
+		.cgroup = 7,
 	};
 
 	event.header.flags = active ? FLAGS_HOLDER : EVENT_PASSIVE;
@@ -108,7 +125,9 @@ static inline struct event_birth make_child(uint64_t ms, uint64_t cookie, uint16
 static inline struct event_state make_state(uint64_t ms, uint64_t cookie, uint8_t from, uint8_t to)
 {
 	return (struct event_state){
-		.header = make_header(EVENT_STATE, ms, cookie), .old_state = from, .new_state = to,
+		.header = make_header(EVENT_STATE, ms, cookie),
+		.old_state = from,
+		.new_state = to,
 	};
 }
 
@@ -126,8 +145,13 @@ static inline struct event_state_task make_state_task(uint64_t ms, uint64_t cook
 static inline struct event_close make_close(uint64_t ms, uint64_t cookie, uint8_t from)
 {
 	return (struct event_close){
-		.header = make_header(EVENT_CLOSE, ms, cookie), .old_state = from, .new_state = TCP_CLOSE, .uid = 1000,
-		.comm = "closer", .silent_ticks = UINT32_MAX, .total_timeouts = 0,
+		.header = make_header(EVENT_CLOSE, ms, cookie),
+		.old_state = from,
+		.new_state = TCP_CLOSE,
+		.uid = 1000,
+		.comm = "closer",
+		.silent_ticks = UINT32_MAX,
+		.total_timeouts = 0,
 	};
 }
 
@@ -141,8 +165,13 @@ static inline struct event_synack make_synack(uint64_t ms, uint64_t listener, ui
 					      uint8_t timeouts)
 {
 	return (struct event_synack){
-		.header = make_header(EVENT_RETRANSMIT_SYNACK, ms, listener), .tuple = server_tuple(port), .request = request,
-		.family = 4, .timeouts = timeouts, .max_retries = 2, .timeout_ticks = 250,
+		.header = make_header(EVENT_RETRANSMIT_SYNACK, ms, listener),
+		.tuple = server_tuple(port),
+		.request = request,
+		.family = 4,
+		.timeouts = timeouts,
+		.max_retries = 2,
+		.timeout_ticks = 250,
 	};
 }
 
@@ -150,7 +179,10 @@ static inline struct event_reset_sent make_reset_sent(uint64_t ms, uint64_t cook
 						      uint16_t flags)
 {
 	struct event_reset_sent event = {
-		.header = make_header(EVENT_RESET_SENT, ms, cookie), .state = state, .reason = reason, .family = 4,
+		.header = make_header(EVENT_RESET_SENT, ms, cookie),
+		.state = state,
+		.reason = reason,
+		.family = 4,
 	};
 
 	event.header.flags = flags;
@@ -160,28 +192,36 @@ static inline struct event_reset_sent make_reset_sent(uint64_t ms, uint64_t cook
 static inline struct event_reset_received make_reset_received(uint64_t ms, uint64_t cookie, uint8_t state)
 {
 	return (struct event_reset_received){
-		.header = make_header(EVENT_RESET_RECEIVED, ms, cookie), .state = state, .challenge_ticks = UINT32_MAX,
+		.header = make_header(EVENT_RESET_RECEIVED, ms, cookie),
+		.state = state,
+		.challenge_ticks = UINT32_MAX,
 	};
 }
 
 static inline struct event_probe make_probe(uint64_t ms, uint64_t cookie, uint8_t probe)
 {
 	return (struct event_probe){
-		.header = make_header(EVENT_PROBE, ms, cookie), .state = TCP_ESTABLISHED, .probe = probe,
+		.header = make_header(EVENT_PROBE, ms, cookie),
+		.state = TCP_ESTABLISHED,
+		.probe = probe,
 	};
 }
 
 static inline struct event_time_wait make_time_wait(uint64_t ms, uint64_t cookie, uint8_t change, uint8_t substate)
 {
 	return (struct event_time_wait){
-		.header = make_header(EVENT_TIME_WAIT, ms, cookie), .change = change, .substate = substate,
+		.header = make_header(EVENT_TIME_WAIT, ms, cookie),
+		.change = change,
+		.substate = substate,
 	};
 }
 
 static inline struct event_accept make_accept(uint64_t ms, uint64_t cookie, uint32_t pid)
 {
 	struct event_accept event = {
-		.header = make_header(EVENT_ACCEPT, ms, cookie), .uid = 1001, .comm = "accepter",
+		.header = make_header(EVENT_ACCEPT, ms, cookie),
+		.uid = 1001,
+		.comm = "accepter",
 	};
 
 	event.header.pid = pid;
@@ -201,8 +241,13 @@ static inline struct event_existing make_existing(uint64_t ms, uint64_t cookie, 
 						  struct event_tuple tuple)
 {
 	struct event_existing event = {
-		.header = make_header(EVENT_EXISTING, ms, cookie), .state = state, .family = 4, .source = source, .uid = 1000,
-		.tuple = tuple, .descriptor = source == EXISTING_FILE ? 5 : -1,
+		.header = make_header(EVENT_EXISTING, ms, cookie),
+		.state = state,
+		.family = 4,
+		.source = source,
+		.uid = 1000,
+		.tuple = tuple,
+		.descriptor = source == EXISTING_FILE ? 5 : -1,
 	};
 
 	if (source == EXISTING_FILE) {
@@ -214,7 +259,8 @@ static inline struct event_existing make_existing(uint64_t ms, uint64_t cookie, 
 
 static inline struct event_existing make_netns_listed(uint64_t ms, uint32_t netns)
 {
-	struct event_existing event = make_existing(ms, 0, TCP_CLOSE, EXISTING_NETNS, (struct event_tuple){.netns = netns});
+	struct event_existing event = make_existing(ms, 0, TCP_CLOSE, EXISTING_NETNS,
+						    (struct event_tuple){.netns = netns});
 
 	return event;
 }
@@ -258,10 +304,10 @@ static inline void feed(struct fixture *fixture, const void *event)
 	tracker_event(fixture->tracker, header);
 }
 
-#define FEED(fixture, made)                                                                                          \
-	do {                                                                                                         \
-		__auto_type event_made = (made);                                                                     \
-		feed((fixture), &event_made);                                                                        \
+#define FEED(fixture, made)                                                                                            \
+	do {                                                                                                           \
+		__auto_type event_made = (made);                                                                       \
+		feed((fixture), &event_made);                                                                          \
 	} while (0)
 
 static inline void tick(struct fixture *fixture, uint64_t ms)
@@ -290,10 +336,10 @@ static inline void assert_path(const struct connection_report *report, const uin
 		assert_int_equal(report->states[i].state, states[i]);
 }
 
-#define ASSERT_PATH(report, ...)                                                                                     \
-	do {                                                                                                         \
-		static const uint8_t path_wanted[] = {__VA_ARGS__};                                                  \
-		assert_path((report), path_wanted, sizeof(path_wanted));                                             \
+#define ASSERT_PATH(report, ...)                                                                                       \
+	do {                                                                                                           \
+		static const uint8_t path_wanted[] = {__VA_ARGS__};                                                    \
+		assert_path((report), path_wanted, sizeof(path_wanted));                                               \
 	} while (0)
 
 /* ---- stretches of a life -------------------------------------------------------------------------- */

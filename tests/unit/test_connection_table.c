@@ -16,14 +16,14 @@
 #include "random_numbers.h"
 
 /* More than two chunks of 1,024, and one that is not full. */
-#define MAX 2500
+#define MAX   2500
 #define STEPS 60000
 
 /* What stands in the table, by number; the queues as plain arrays of those numbers, oldest first. */
 struct model_entry {
 	struct connection *connection; /* NULL: not in use */
 	uint64_t cookie;
-	uint32_t tuple;                /* 0: not in the index */
+	uint32_t tuple; /* 0: not in the index */
 	bool has_ending;
 	enum connection_queue queue;
 };
@@ -259,8 +259,10 @@ static void memory_grows_with_use(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(random_operations), cmocka_unit_test(slabs_across_chunks),
-		cmocka_unit_test(keys_may_be_equal), cmocka_unit_test(memory_grows_with_use),
+		cmocka_unit_test(random_operations),
+		cmocka_unit_test(slabs_across_chunks),
+		cmocka_unit_test(keys_may_be_equal),
+		cmocka_unit_test(memory_grows_with_use),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

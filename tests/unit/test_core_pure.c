@@ -18,17 +18,18 @@
 #include <string.h>
 
 #define FUNCTION_LINES_MAX 60
-#define FILE_LINES_MAX 500
-#define LINE_BYTES 4096
+#define FILE_LINES_MAX     500
+#define LINE_BYTES         4096
 
 static const char *const core_may_include[] = {
-	"\"event.h\"", "\"filter.h\"", "\"report.h\"", "<errno.h>", "<stdbool.h>", "<stddef.h>", "<stdint.h>", "<stdlib.h>",
-	"<string.h>",
+	"\"event.h\"", "\"filter.h\"", "\"report.h\"", "<errno.h>",  "<stdbool.h>",
+	"<stddef.h>",  "<stdint.h>",   "<stdlib.h>",   "<string.h>",
 };
 
 /* What of <stdlib.h> and <string.h> is not pure all the same, and what would be declared by hand. */
 static const char *const core_may_not_call[] = {
-	"getenv(", "system(", "exit(", "abort(", "rand(", "random(", "strerror(", "strtok(", "printf(", "extern ", "__asm__",
+	"getenv(",   "system(", "exit(",   "abort(",  "rand(",   "random(",
+	"strerror(", "strtok(", "printf(", "extern ", "__asm__",
 };
 
 struct count {
@@ -75,7 +76,8 @@ static void length_line(const char *path, unsigned number, const char *text)
 		count.functions++;
 	} else if (!strcmp(text, "}\n")) {
 		if (!function_begin)
-			wrong(path, number, "the end of a function whose brace is not in column 0: its length cannot be told");
+			wrong(path, number,
+			      "the end of a function whose brace is not in column 0: its length cannot be told");
 		else if (number - function_begin + 1 > FUNCTION_LINES_MAX)
 			wrong(path, function_begin, "the function is too long");
 		function_begin = 0;
@@ -211,7 +213,8 @@ static void the_rule_itself(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(the_rule_itself), cmocka_unit_test(core_is_pure),
+		cmocka_unit_test(the_rule_itself),
+		cmocka_unit_test(core_is_pure),
 		cmocka_unit_test(functions_and_files_are_short),
 	};
 

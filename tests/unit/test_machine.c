@@ -13,8 +13,8 @@
 #include "core/tcp_machine.h"
 
 #define UNKNOWN CONFORMANCE_NOT_CHECKED
-#define R CONFORMANCE_CONFORMANT   /* RFC 9293 */
-#define L CONFORMANCE_LINUX_VARIANT
+#define R       CONFORMANCE_CONFORMANT /* RFC 9293 */
+#define L       CONFORMANCE_LINUX_VARIANT
 
 static const enum conformance wanted[TCP_STATES][TCP_STATES] = {
 	[TCP_CLOSE] = {[TCP_LISTEN] = R, [TCP_SYN_SENT] = R, [TCP_CLOSE] = L},
@@ -94,8 +94,10 @@ static void aborts_need_a_reason(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(each_pair_of_states), cmocka_unit_test(each_rule_once),
-		cmocka_unit_test(each_rule_has_its_words), cmocka_unit_test(aborts_need_a_reason),
+		cmocka_unit_test(each_pair_of_states),
+		cmocka_unit_test(each_rule_once),
+		cmocka_unit_test(each_rule_has_its_words),
+		cmocka_unit_test(aborts_need_a_reason),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

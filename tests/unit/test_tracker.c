@@ -8,9 +8,9 @@
 
 #include "core_fixture.h"
 
-#define COOKIE 4711
+#define COOKIE   4711
 #define LISTENER 90
-#define PORT 40000
+#define PORT     40000
 
 static void client_life(void **state)
 {
@@ -436,13 +436,22 @@ static void self_transitions_are_not_states(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(client_life), cmocka_unit_test(server_life), cmocka_unit_test(ids_are_equal_at_both_ends),
-		cmocka_unit_test(simultaneous_open), cmocka_unit_test(simultaneous_open_in_part),
+		cmocka_unit_test(client_life),
+		cmocka_unit_test(server_life),
+		cmocka_unit_test(ids_are_equal_at_both_ends),
+		cmocka_unit_test(simultaneous_open),
+		cmocka_unit_test(simultaneous_open_in_part),
 		cmocka_unit_test(fast_open_with_borrowed_cookie),
-		cmocka_unit_test(fast_open_with_own_cookie), cmocka_unit_test(fast_open_repeats_its_synack),
-		cmocka_unit_test(fast_open_times_out), cmocka_unit_test(one_socket_two_lives),
-		cmocka_unit_test(reuse_touches_only_its_own), cmocka_unit_test(missed_close), cmocka_unit_test(missed_birth),
-		cmocka_unit_test(missed_transitions), cmocka_unit_test(violations_are_noted), cmocka_unit_test(long_paths),
+		cmocka_unit_test(fast_open_with_own_cookie),
+		cmocka_unit_test(fast_open_repeats_its_synack),
+		cmocka_unit_test(fast_open_times_out),
+		cmocka_unit_test(one_socket_two_lives),
+		cmocka_unit_test(reuse_touches_only_its_own),
+		cmocka_unit_test(missed_close),
+		cmocka_unit_test(missed_birth),
+		cmocka_unit_test(missed_transitions),
+		cmocka_unit_test(violations_are_noted),
+		cmocka_unit_test(long_paths),
 		cmocka_unit_test(self_transitions_are_not_states),
 	};
 

@@ -7,9 +7,9 @@
 
 #include "core_fixture.h"
 
-#define COOKIE 4711
+#define COOKIE   4711
 #define LISTENER 90
-#define PORT 40000
+#define PORT     40000
 
 /* ---- owners ------------------------------------------------------------------------------------- */
 
@@ -105,11 +105,11 @@ static void ownerless_is_balanced(void **state)
 		FEED(&f, make_child(cookie, cookie, (uint16_t)(PORT + cookie)));
 	assert_int_equal(f.tracker->ownerless, 6);
 	FEED(&f, make_accept(11, 1, 201));
-	FEED(&f, make_accept(12, 1, 202));                                        /* twice */
+	FEED(&f, make_accept(12, 1, 202)); /* twice */
 	FEED(&f, make_state_task(13, 2, TCP_ESTABLISHED, TCP_FIN_WAIT1, FLAGS_CLOSER));
 	FEED(&f, make_close(14, 3, TCP_ESTABLISHED));
-	FEED(&f, make_birth(15, 4, TCP_CLOSE, TCP_SYN_SENT, client_tuple(1)));   /* reborn, owned by connect() */
-	FEED(&f, make_birth(16, 5, TCP_CLOSE, TCP_LISTEN, server_tuple(0)));     /* reborn as a listener */
+	FEED(&f, make_birth(15, 4, TCP_CLOSE, TCP_SYN_SENT, client_tuple(1))); /* reborn, owned by connect() */
+	FEED(&f, make_birth(16, 5, TCP_CLOSE, TCP_LISTEN, server_tuple(0)));   /* reborn as a listener */
 	assert_int_equal(f.tracker->ownerless, 1);
 	tracker_resync_begin(f.tracker, AT(1000));
 	FEED(&f, make_netns_listed(1001, NETNS));
@@ -207,8 +207,8 @@ static void flags_are_no_bytes(void **state)
 		uint8_t from;
 		uint32_t unacked, reported;
 	} cases[] = {
-		{TCP_SYN_SENT, 1, 0}, {TCP_ESTABLISHED, 1, 1}, {TCP_CLOSE_WAIT, 7, 7}, {TCP_FIN_WAIT1, 8, 7},
-		{TCP_FIN_WAIT1, 0, 0}, {TCP_CLOSING, 1, 0}, {TCP_LAST_ACK, 101, 100}, {TCP_FIN_WAIT2, 0, 0},
+		{TCP_SYN_SENT, 1, 0},  {TCP_ESTABLISHED, 1, 1}, {TCP_CLOSE_WAIT, 7, 7},   {TCP_FIN_WAIT1, 8, 7},
+		{TCP_FIN_WAIT1, 0, 0}, {TCP_CLOSING, 1, 0},     {TCP_LAST_ACK, 101, 100}, {TCP_FIN_WAIT2, 0, 0},
 	};
 
 	(void)state;
@@ -315,12 +315,12 @@ static void retransmissions_that_left(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(owners_by_precedence), cmocka_unit_test(client_is_owned_by_who_connects),
+		cmocka_unit_test(owners_by_precedence),          cmocka_unit_test(client_is_owned_by_who_connects),
 		cmocka_unit_test(interrupted_tasks_own_nothing), cmocka_unit_test(who_destroys_does_not_own),
-		cmocka_unit_test(ownerless_is_balanced), cmocka_unit_test(out_of_memory_victim),
-		cmocka_unit_test(numbers_of_the_close), cmocka_unit_test(flags_are_no_bytes),
-		cmocka_unit_test(probes_without_a_hook), cmocka_unit_test(absent_is_absent),
-		cmocka_unit_test(unseen_end_has_no_numbers), cmocka_unit_test(retransmissions_that_left),
+		cmocka_unit_test(ownerless_is_balanced),         cmocka_unit_test(out_of_memory_victim),
+		cmocka_unit_test(numbers_of_the_close),          cmocka_unit_test(flags_are_no_bytes),
+		cmocka_unit_test(probes_without_a_hook),         cmocka_unit_test(absent_is_absent),
+		cmocka_unit_test(unseen_end_has_no_numbers),     cmocka_unit_test(retransmissions_that_left),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,10 +7,10 @@
 
 #include "core_fixture.h"
 
-#define COOKIE 4711
+#define COOKIE   4711
 #define LISTENER 90
-#define REQUEST 555
-#define PORT 40000
+#define REQUEST  555
+#define PORT     40000
 
 static void closes(struct fixture *f, uint64_t ms, uint64_t cookie, uint8_t from, uint8_t error)
 {
@@ -72,7 +72,8 @@ static void order_from_the_state(void **state)
 		uint8_t state;
 		enum connection_cause cause;
 	} found[] = {
-		{TCP_LAST_ACK, CAUSE_FIN_PEER_FIRST}, {TCP_FIN_WAIT2, CAUSE_FIN_LOCAL_FIRST},
+		{TCP_LAST_ACK, CAUSE_FIN_PEER_FIRST},
+		{TCP_FIN_WAIT2, CAUSE_FIN_LOCAL_FIRST},
 		{TCP_CLOSING, CAUSE_FIN_SIMULTANEOUS},
 	};
 
@@ -212,7 +213,8 @@ static void listed_after_its_close(void **state)
 		client_opens(&f, 0, COOKIE, PORT);
 		closes_first(&f, 10, COOKIE, EVENT_SOCKET_DONE);
 		tick(&f, 200);
-		FEED(&f, make_existing(12 + after_ms[reborn], COOKIE, TCP_ESTABLISHED, EXISTING_TCP, client_tuple(PORT + 1)));
+		FEED(&f, make_existing(12 + after_ms[reborn], COOKIE, TCP_ESTABLISHED, EXISTING_TCP,
+				       client_tuple(PORT + 1)));
 		assert_int_equal(tracker_live(f.tracker), reborn);
 		assert_int_equal(f.count, reborn);
 		tick(&f, 5000);
@@ -270,10 +272,10 @@ static void listeners_have_no_transitions(void **state)
 
 /* ---- losses ------------------------------------------------------------------------------------- */
 
-#define GONE 1
-#define LISTED 2
+#define GONE      1
+#define LISTED    2
 #define ELSEWHERE 3
-#define LATER 4
+#define LATER     4
 
 static void resync_after_a_loss(void **state)
 {
@@ -442,15 +444,24 @@ static void handshake_interval_is_bounded(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(existing_connection), cmocka_unit_test(first_holder_stays),
-		cmocka_unit_test(order_from_the_state), cmocka_unit_test(role_from_the_listener),
-		cmocka_unit_test(existing_attempt), cmocka_unit_test(listed_before_its_birth),
-		cmocka_unit_test(minisocks_and_requests_are_not_connections), cmocka_unit_test(listed_in_another_state),
-		cmocka_unit_test(listed_after_its_close), cmocka_unit_test(listeners_change),
-		cmocka_unit_test(listeners_have_no_transitions), cmocka_unit_test(resync_after_a_loss),
-		cmocka_unit_test(stale_listeners_go), cmocka_unit_test(loss_during_the_end),
-		cmocka_unit_test(handshake_times_out), cmocka_unit_test(handshake_completes),
-		cmocka_unit_test(handshake_vanishes), cmocka_unit_test(handshake_interval_is_bounded),
+		cmocka_unit_test(existing_connection),
+		cmocka_unit_test(first_holder_stays),
+		cmocka_unit_test(order_from_the_state),
+		cmocka_unit_test(role_from_the_listener),
+		cmocka_unit_test(existing_attempt),
+		cmocka_unit_test(listed_before_its_birth),
+		cmocka_unit_test(minisocks_and_requests_are_not_connections),
+		cmocka_unit_test(listed_in_another_state),
+		cmocka_unit_test(listed_after_its_close),
+		cmocka_unit_test(listeners_change),
+		cmocka_unit_test(listeners_have_no_transitions),
+		cmocka_unit_test(resync_after_a_loss),
+		cmocka_unit_test(stale_listeners_go),
+		cmocka_unit_test(loss_during_the_end),
+		cmocka_unit_test(handshake_times_out),
+		cmocka_unit_test(handshake_completes),
+		cmocka_unit_test(handshake_vanishes),
+		cmocka_unit_test(handshake_interval_is_bounded),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

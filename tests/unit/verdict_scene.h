@@ -40,17 +40,20 @@ struct scene {
 	uint8_t minisock_change;
 	/* the rest */
 	bool end_unseen, no_close, oom_victim, loss_nearby;
-	uint16_t order;             /* CONNECTION_FIN_... */
-	uint8_t passed;             /* a state that was passed through */
+	uint16_t order; /* CONNECTION_FIN_... */
+	uint8_t passed; /* a state that was passed through */
 	uint8_t synack_timeouts, synack_max;
 	uint32_t connection_retransmits;
 };
 
 #define SCENE_EVIDENCE_MAX 9
-#define E(name, number) {EVIDENCE_##name + 1, number}
+#define E(name, number)                                                                                                \
+	{                                                                                                              \
+		EVIDENCE_##name + 1, number                                                                            \
+	}
 
 struct wanted_evidence {
-	int kind_plus_1;            /* 0: the end of the list */
+	int kind_plus_1; /* 0: the end of the list */
 	uint64_t value;
 };
 
@@ -108,9 +111,15 @@ static inline struct verdict scene_decide(const struct scene *scene)
 	struct ending ending = {
 		.fin = {scene->fin_flags, scene->fin_exit_code, PID_CLOSER},
 		.release = {scene->release_flags, 0, PID_CLOSER},
-		.minisock = scene->minisock, .minisock_fin = scene->minisock_fin, .minisock_reset = scene->minisock_reset,
-		.minisock_change = scene->minisock_change, .end_unseen = scene->end_unseen, .loss_nearby = scene->loss_nearby, .oom_victim = scene->oom_victim,
-		.synack_timeouts = scene->synack_timeouts, .synack_max = scene->synack_max,
+		.minisock = scene->minisock,
+		.minisock_fin = scene->minisock_fin,
+		.minisock_reset = scene->minisock_reset,
+		.minisock_change = scene->minisock_change,
+		.end_unseen = scene->end_unseen,
+		.loss_nearby = scene->loss_nearby,
+		.oom_victim = scene->oom_victim,
+		.synack_timeouts = scene->synack_timeouts,
+		.synack_max = scene->synack_max,
 	};
 	struct verdict verdict;
 
