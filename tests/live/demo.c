@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -327,15 +328,30 @@ static void note_interrupt(int number)
 	interrupted = 1;
 }
 
+/* lastack writes to a pipe of ours, so it cannot ask the terminal itself how wide it is. */
+static void tell_columns(void)
+{
+	struct winsize size;
+	char columns[16];
+
+	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) || !size.ws_col)
+		return;
+	snprintf(columns, sizeof(columns), "%u", size.ws_col);
+	setenv("COLUMNS", columns, 1);
+}
+
 int main(int argc, char **argv)
 {
 	static struct stage stage;
 	static char text[VERDICT_TEXT_BYTES];
+	int error;
 	const char *from_environment = getenv("LASTACK");
 	const char *program = argc > 1 ? argv[1] : from_environment ? from_environment : "build/lastack";
 	struct sigaction action = {.sa_handler = note_interrupt};
+
+	tell_columns();
 	stage.play = (struct play){.family = AF_INET, .first_port = FIRST_PORT, .listener_fd = -1, .text = text};
-	int error = geteuid() ? -EPERM : world_create(&stage.play.world);
+	error = geteuid() ? -EPERM : world_create(&stage.play.world);
 	if (error) {
 		fprintf(stderr, "demo: cannot make two network namespaces: %s\n", strerror(-error));
 		return 1;
