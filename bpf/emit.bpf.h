@@ -22,11 +22,11 @@ struct {
 /*
  * The kernel does not run a program that it has interrupted on the same CPU (__bpf_trace_run():
  * prog->active): a softirq's event in the middle of a task's would go missing. So the programs that may
- * be hit by that stand twice. The first copy notes the event it takes, on a small stack of its CPU; the
+ * be hit by that stand twice. The first copy notes the event that it takes, among the latest of its CPU; the
  * second, attached behind it, takes the note away again, or, if there is none, the event itself: then
- * the first was skipped. Interrupts nest, so a stack it is; a note that its second copy never fetched
- * (skipped as well) is dropped with the one below it.
+ * the first was skipped. A note that its second copy never fetched (skipped as well) is soon overwritten.
  */
+
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, 1);
@@ -99,30 +99,29 @@ static __always_inline void event_submit(struct cpu_state *cpu, void *record, en
 bool pairs_noted;
 bool pairs_ready;
 
-/* The first copy's side. */
+/* The first copy's side. Only one first copy runs on a CPU at a time, so only one writes here. */
 static __always_inline void pair_note(struct pair_state *pair, __u64 object, __u64 detail)
 {
-	__u32 count = pair->count & (PAIR_NOTES - 1);
+	struct pair_note *note;
 
 	if (!pairs_noted)
 		return;
-	pair->notes[count].object = object;
-	pair->notes[count].detail = detail;
-	pair->count = count + 1;
+	note = &pair->notes[pair->next & (PAIR_NOTES - 1)];
+	note->object = object;
+	note->detail = detail;
+	pair->next++;
 }
 
-/* The second copy's side: was the first one here? */
+/* The second copy's side: was the first one here? The note is nearly always the latest. */
 static __always_inline bool pair_fetch(struct pair_state *pair, __u64 object, __u64 detail)
 {
-	__u32 count = pair->count;
+	__u32 latest = pair->next - 1;
 
-	for (int i = 0; i < PAIR_NOTES && count; i++) {
-		struct pair_note *note;
+	for (__u32 i = 0; i < PAIR_NOTES; i++) {
+		struct pair_note *note = &pair->notes[(latest - i) & (PAIR_NOTES - 1)];
 
-		count = (count - 1) & (PAIR_NOTES - 1);
-		note = &pair->notes[count];
 		if (note->object == object && note->detail == detail) {
-			pair->count = count;
+			note->detail = PAIR_FETCHED;
 			return true;
 		}
 	}

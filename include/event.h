@@ -322,6 +322,7 @@ struct event_counts {
  * the same CPU; how and why is in bpf/emit.bpf.h.
  */
 #define PAIR_NOTES 8
+#define PAIR_FETCHED ((__u64)-1) /* as a detail: no event has it */
 
 enum program_pair {
 	PAIR_STATE,
@@ -337,7 +338,7 @@ struct pair_note {
 };
 
 struct pair_state {
-	__u32 count;
+	__u32 next;    /* note to be written */
 	__u32 pad;
 	__u64 rescued; /* events that only the second copy got */
 	struct pair_note notes[PAIR_NOTES];

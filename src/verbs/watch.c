@@ -214,9 +214,9 @@ static int monitor_start(struct watch *watch)
 	return status ? verb_fail(EXIT_FAILED, watch->verb, "cannot watch", strerror(-status)) : EXIT_DONE;
 }
 
-static int loop_start(struct watch *watch)
+/* Before anything that takes time: a signal that comes while the programs load must not go missing. */
+static int signals_take(struct watch *watch)
 {
-	struct epoll_event ring = {.events = EPOLLIN}, signals = {.events = EPOLLIN};
 	sigset_t set;
 
 	sigemptyset(&set);
@@ -227,11 +227,18 @@ static int loop_start(struct watch *watch)
 	if (sigprocmask(SIG_BLOCK, &set, NULL))
 		return -errno;
 	watch->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	return watch->signals < 0 ? -errno : 0;
+}
+
+static int loop_start(struct watch *watch)
+{
+	struct epoll_event ring = {.events = EPOLLIN}, signals = {.events = EPOLLIN};
+
 	watch->epoll = epoll_create1(EPOLL_CLOEXEC);
 	ring.data.fd = monitor_fd(watch->monitor);
 	ring.events |= EPOLLET; /* a nudge, not a state: below the quarter it stays quiet */
 	signals.data.fd = watch->signals;
-	if (watch->signals < 0 || watch->epoll < 0 || epoll_ctl(watch->epoll, EPOLL_CTL_ADD, ring.data.fd, &ring) ||
+	if (watch->epoll < 0 || epoll_ctl(watch->epoll, EPOLL_CTL_ADD, ring.data.fd, &ring) ||
 	    epoll_ctl(watch->epoll, EPOLL_CTL_ADD, signals.data.fd, &signals))
 		return -errno;
 	return 0;
@@ -242,6 +249,9 @@ static int watch_open(struct watch *watch)
 	struct recording_facts facts;
 	int status;
 
+	status = signals_take(watch);
+	if (status)
+		return verb_fail(EXIT_FAILED, watch->verb, "cannot start", strerror(-status));
 	watch->cgroups = cgroups_open();
 	facts_fill(watch->options, &facts);
 	if (getrandom(&watch->options->pipeline.seed, sizeof(uint64_t), 0) < 0)
