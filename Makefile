@@ -114,10 +114,11 @@ PACKAGES := gcc clang llvm libbpf-dev libelf-dev zlib1g-dev nettle-dev bpftool i
 ifneq ($(filter test% asan bench,$(MAKECMDGOALS)),)
 PACKAGES += procps util-linux libcap2-bin kmod nginx-light redis-server redis-tools wrk curl libbpf-tools
 endif
+test-deps: deps
 deps:
 	@O=$(O) tests/deps.sh $(PACKAGES)
 
-.PHONY: all run demo bench test test-build test-unit test-live test-system check-programs asan format tidy install clean deps
+.PHONY: all run demo bench test test-build test-unit test-live test-system test-deps check-programs asan format tidy install clean deps
 .DELETE_ON_ERROR:
 .SECONDARY:
 -include $(shell find $(O) -name '*.d' 2>/dev/null)

@@ -7,23 +7,33 @@
 #ifndef LASTACK_FACTS_BPF_H
 #define LASTACK_FACTS_BPF_H
 
-#define AF_INET 2
-#define AF_INET6 10
+#define AF_INET     2
+#define AF_INET6    10
 #define IPPROTO_TCP 6
-#define PF_EXITING 0x00000004
+#define PF_EXITING  0x00000004
 
 /* Bits of sock_common.skc_flags, enum sock_flags in include/net/sock.h: unchanged since 2.6. */
-#define SOCK_DEAD_BIT (1UL << 0)
-#define SOCK_DONE_BIT (1UL << 1)
+#define SOCK_DEAD_BIT     (1UL << 0)
+#define SOCK_DONE_BIT     (1UL << 1)
 #define SOCK_KEEPOPEN_BIT (1UL << 3)
-#define SOCK_LINGER_BIT (1UL << 4)
+#define SOCK_LINGER_BIT   (1UL << 4)
 
 /* icsk_pending, include/net/inet_connection_sock.h */
 #define ICSK_TIME_PROBE0 3
 
 enum tcp_state {
-	TCP_ESTABLISHED = 1, TCP_SYN_SENT, TCP_SYN_RECV, TCP_FIN_WAIT1, TCP_FIN_WAIT2, TCP_TIME_WAIT,
-	TCP_CLOSE, TCP_CLOSE_WAIT, TCP_LAST_ACK, TCP_LISTEN, TCP_CLOSING, TCP_NEW_SYN_RECV,
+	TCP_ESTABLISHED = 1,
+	TCP_SYN_SENT,
+	TCP_SYN_RECV,
+	TCP_FIN_WAIT1,
+	TCP_FIN_WAIT2,
+	TCP_TIME_WAIT,
+	TCP_CLOSE,
+	TCP_CLOSE_WAIT,
+	TCP_LAST_ACK,
+	TCP_LISTEN,
+	TCP_CLOSING,
+	TCP_NEW_SYN_RECV,
 };
 
 /* The operator's filter. An empty list lets everything pass. Set by the loader. */
@@ -48,7 +58,9 @@ static __always_inline __u8 family_of(const struct sock_common *common)
 {
 	/* A listener has no remote address yet. */
 	return common->skc_family == AF_INET6 && !address_is_mapped(&common->skc_v6_daddr) &&
-	       !address_is_mapped(&common->skc_v6_rcv_saddr) ? 6 : 4;
+			       !address_is_mapped(&common->skc_v6_rcv_saddr)
+		       ? 6
+		       : 4;
 }
 
 static __always_inline bool port_in(const volatile struct port_range *ranges, __u32 count, __u16 port)
@@ -90,8 +102,7 @@ static __always_inline bool common_is_wanted(const struct sock_common *common, _
 		return false;
 	if (filter_netns_count && !netns_wanted(common))
 		return false;
-	if (filter_local_port_count && local_port &&
-	    !port_in(filter_local_port, filter_local_port_count, local_port))
+	if (filter_local_port_count && local_port && !port_in(filter_local_port, filter_local_port_count, local_port))
 		return false;
 	if (filter_remote_port_count && common->skc_dport &&
 	    !port_in(filter_remote_port, filter_remote_port_count, bpf_ntohs(common->skc_dport)))
@@ -128,8 +139,7 @@ static __always_inline void address_put_v6(__u8 *to, const struct in6_addr *from
 }
 
 /* Fills the tuple and returns the family on the wire: 4 or 6. */
-static __always_inline __u8 tuple_fill(struct event_tuple *tuple, const struct sock_common *common,
-				       __u16 local_port)
+static __always_inline __u8 tuple_fill(struct event_tuple *tuple, const struct sock_common *common, __u16 local_port)
 {
 	tuple->local_port = local_port;
 	tuple->remote_port = bpf_ntohs(common->skc_dport);

@@ -34,8 +34,8 @@ static __always_inline void timers_learn(const struct sock *sk)
 	write_timer_function = (__u64)BPF_CORE_READ(timer, function);
 }
 
-static __always_inline void emit_birth(struct cpu_state *cpu, const struct sock *sk, struct tcp_sock *tp, __u8 old_state, __u8 new_state,
-				       __u16 flags)
+static __always_inline void emit_birth(struct cpu_state *cpu, const struct sock *sk, struct tcp_sock *tp,
+				       __u8 old_state, __u8 new_state, __u16 flags)
 {
 	bool passive = old_state == TCP_SYN_RECV || old_state == TCP_LISTEN;
 	struct event_birth *birth;
@@ -63,8 +63,7 @@ static __always_inline void emit_birth(struct cpu_state *cpu, const struct sock 
 	event_submit(cpu, birth, EVENT_BIRTH);
 }
 
-static __always_inline void state_fill(struct event_state *state, struct tcp_sock *tp, __u8 old_state,
-				       __u8 new_state)
+static __always_inline void state_fill(struct event_state *state, struct tcp_sock *tp, __u8 old_state, __u8 new_state)
 {
 	state->old_state = old_state;
 	state->new_state = new_state;
@@ -76,8 +75,8 @@ static __always_inline void state_fill(struct event_state *state, struct tcp_soc
 	}
 }
 
-static __always_inline void emit_state(struct cpu_state *cpu, const struct sock *sk, struct tcp_sock *tp, __u8 old_state, __u8 new_state,
-				       __u16 flags)
+static __always_inline void emit_state(struct cpu_state *cpu, const struct sock *sk, struct tcp_sock *tp,
+				       __u8 old_state, __u8 new_state, __u16 flags)
 {
 	struct event_state_task *task;
 	struct event_state *state;
@@ -168,8 +167,8 @@ static __always_inline void close_fill(struct event_close *close, const struct s
 	close->bytes_received = tp->bytes_received - peer_fin;
 }
 
-static __always_inline void emit_close(struct cpu_state *cpu, const struct sock *sk, struct tcp_sock *tp, __u8 old_state, __u8 new_state,
-				       __u16 flags)
+static __always_inline void emit_close(struct cpu_state *cpu, const struct sock *sk, struct tcp_sock *tp,
+				       __u8 old_state, __u8 new_state, __u16 flags)
 {
 	struct event_close *close;
 
@@ -275,7 +274,8 @@ static __always_inline int handle_retransmit(struct cpu_state *cpu, const struct
 	return 0;
 }
 
-static __always_inline int handle_synack(struct cpu_state *cpu, const struct sock *sk, const struct request_sock *request)
+static __always_inline int handle_synack(struct cpu_state *cpu, const struct sock *sk,
+					 const struct request_sock *request)
 {
 	const struct sock_common *common = &request->__req_common;
 	struct inet_connection_sock *icsk;

@@ -59,7 +59,8 @@ static __always_inline void reset_sent_fill(struct event_reset_sent *event, cons
 }
 
 /* sk: the connection, its minisock, the listener that was in the way, or NULL. skb NULL: not an answer. */
-static __always_inline int handle_reset_sent(struct cpu_state *cpu, const struct sock *sk, const struct sk_buff *skb, __u8 reason)
+static __always_inline int handle_reset_sent(struct cpu_state *cpu, const struct sock *sk, const struct sk_buff *skb,
+					     __u8 reason)
 {
 	bool stray = !sk || sk->__sk_common.skc_state == TCP_LISTEN;
 	struct event_reset_sent *event;

@@ -9,7 +9,8 @@
 #ifndef LASTACK_HANDLERS_TIMER_BPF_H
 #define LASTACK_HANDLERS_TIMER_BPF_H
 
-static __always_inline void emit_probe(struct cpu_state *cpu, __u64 key, struct tcp_sock *tp, enum probe_kind kind, __u32 silent_ticks)
+static __always_inline void emit_probe(struct cpu_state *cpu, __u64 key, struct tcp_sock *tp, enum probe_kind kind,
+				       __u32 silent_ticks)
 {
 	struct event_probe *event = event_reserve(cpu, EVENT_PROBE, sizeof(*event), key, 0);
 
@@ -34,7 +35,8 @@ static __always_inline bool address_is_wanted(__u64 address)
 
 	if (filter_family) {
 		BPF_CORE_READ_INTO(&remote, common, skc_v6_daddr);
-		if (filter_family != (BPF_CORE_READ(common, skc_family) == AF_INET6 && !address_is_mapped(&remote) ? 6 : 4))
+		if (filter_family !=
+		    (BPF_CORE_READ(common, skc_family) == AF_INET6 && !address_is_mapped(&remote) ? 6 : 4))
 			return false;
 	}
 	for (__u32 i = 0; i < FILTER_NETNS_MAX && i < filter_netns_count; i++)

@@ -23,33 +23,35 @@
 char LICENSE[] SEC("license") = "GPL";
 
 /* A handler with what its CPU has. What the kernel skips of such a program is counted as lost. */
-#define RUN(call) ({ \
-	struct cpu_state *cpu = cpu_state_get(); \
-	if (cpu) \
-		call; \
-	0; \
-})
+#define RUN(call)                                                                                                      \
+	({                                                                                                             \
+		struct cpu_state *cpu = cpu_state_get();                                                               \
+		if (cpu)                                                                                               \
+			call;                                                                                          \
+		0;                                                                                                     \
+	})
 
 /*
  * The first and the second copy of a program; see emit.bpf.h. object and detail tell the event apart: a
  * socket changes one state at a time, a reset answers one segment, or none.
  */
-#define RUN_FIRST(pair, object, detail, call) ({ \
-	struct cpu_state *cpu = cpu_state_get(); \
-	if (cpu) { \
-		pair_note(&cpu->pairs[pair], (__u64)(object), detail); \
-		call; \
-	} \
-	0; \
-})
+#define RUN_FIRST(pair, object, detail, call)                                                                          \
+	({                                                                                                             \
+		struct cpu_state *cpu = cpu_state_get();                                                               \
+		if (cpu) {                                                                                             \
+			pair_note(&cpu->pairs[pair], (__u64)(object), detail);                                         \
+			call;                                                                                          \
+		}                                                                                                      \
+		0;                                                                                                     \
+	})
 
-#define RUN_SECOND(pair, object, detail, call) ({ \
-	struct cpu_state *cpu = cpu_state_get(); \
-	if (cpu && !pair_fetch(&cpu->pairs[pair], (__u64)(object), detail)) \
-		call; \
-	0; \
-})
-
+#define RUN_SECOND(pair, object, detail, call)                                                                         \
+	({                                                                                                             \
+		struct cpu_state *cpu = cpu_state_get();                                                               \
+		if (cpu && !pair_fetch(&cpu->pairs[pair], (__u64)(object), detail))                                    \
+			call;                                                                                          \
+		0;                                                                                                     \
+	})
 
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(state_change, const struct sock *sk, int old_state, int new_state)

@@ -17,59 +17,59 @@
 #include <linux/types.h>
 #endif
 
-#define EVENT_VERSION 1
-#define EVENT_COMM_BYTES 16
+#define EVENT_VERSION       1
+#define EVENT_COMM_BYTES    16
 #define EVENT_ADDRESS_BYTES 16
-#define EVENT_MAX_BYTES 128
+#define EVENT_MAX_BYTES     128
 
 /* What a record says. The numbers are part of the recording format: append, never renumber. */
 enum event_kind {
 	EVENT_NONE = 0,
-	EVENT_BIRTH = 1,              /* struct event_birth: a connection or listener appears */
-	EVENT_STATE = 2,              /* struct event_state: a transition outside its owner's context */
-	EVENT_STATE_TASK = 3,         /* struct event_state_task: a transition by the task that acts */
-	EVENT_CLOSE = 4,              /* struct event_close: a transition to CLOSE, with the last facts */
-	EVENT_RETRANSMIT = 5,         /* struct event_retransmit */
-	EVENT_RETRANSMIT_SYNACK = 6,  /* struct event_synack */
-	EVENT_RESET_SENT = 7,         /* struct event_reset_sent */
-	EVENT_RESET_RECEIVED = 8,     /* struct event_reset_received */
-	EVENT_ERROR = 9,              /* struct event_error: an error told to a socket that lives on */
-	EVENT_PROBE = 10,             /* struct event_probe: keepalive or window probe */
-	EVENT_TIME_WAIT = 11,         /* struct event_time_wait: a minisock begins, changes or ends */
-	EVENT_ACCEPT = 12,            /* struct event_accept: the task that accepted a connection */
-	EVENT_OOM_KILL = 13,          /* struct event_header alone: pid is the victim */
-	EVENT_EXISTING = 14,          /* struct event_existing: seen by a socket iterator */
+	EVENT_BIRTH = 1,             /* struct event_birth: a connection or listener appears */
+	EVENT_STATE = 2,             /* struct event_state: a transition outside its owner's context */
+	EVENT_STATE_TASK = 3,        /* struct event_state_task: a transition by the task that acts */
+	EVENT_CLOSE = 4,             /* struct event_close: a transition to CLOSE, with the last facts */
+	EVENT_RETRANSMIT = 5,        /* struct event_retransmit */
+	EVENT_RETRANSMIT_SYNACK = 6, /* struct event_synack */
+	EVENT_RESET_SENT = 7,        /* struct event_reset_sent */
+	EVENT_RESET_RECEIVED = 8,    /* struct event_reset_received */
+	EVENT_ERROR = 9,             /* struct event_error: an error told to a socket that lives on */
+	EVENT_PROBE = 10,            /* struct event_probe: keepalive or window probe */
+	EVENT_TIME_WAIT = 11,        /* struct event_time_wait: a minisock begins, changes or ends */
+	EVENT_ACCEPT = 12,           /* struct event_accept: the task that accepted a connection */
+	EVENT_OOM_KILL = 13,         /* struct event_header alone: pid is the victim */
+	EVENT_EXISTING = 14,         /* struct event_existing: seen by a socket iterator */
 	EVENT_KINDS = 15,
 };
 
 /* event_header.flags: facts about the socket or the running task at that moment. */
 enum event_flag {
-	EVENT_TASK_ACTS = 1 << 0,         /* the running task holds the socket lock: pid is meaningful */
-	EVENT_FILE_ALIVE = 1 << 1,        /* the socket's file exists and somebody holds it */
-	EVENT_FILE_DEAD = 1 << 2,         /* the file is in its final release: close, exit, exec */
-	EVENT_TASK_EXITING = 1 << 3,      /* the running task is in do_exit */
-	EVENT_SOCKET_DEAD = 1 << 4,       /* SOCK_DEAD: orphan, no process holds it */
-	EVENT_SOCKET_DONE = 1 << 5,       /* SOCK_DONE: the peer's FIN has been processed */
-	EVENT_KEEPALIVE_ON = 1 << 6,      /* SOCK_KEEPOPEN */
-	EVENT_LINGER_ZERO = 1 << 7,       /* SO_LINGER {1, 0} */
-	EVENT_HAS_SOCKET = 1 << 8,        /* sk_socket is set; without it and not dead: never accepted */
-	EVENT_REPAIR = 1 << 9,            /* TCP_REPAIR: the socket is taken away silently */
-	EVENT_WINDOW_ZERO = 1 << 10,      /* the peer's last advertised window is zero */
-	EVENT_NOTHING_IN_FLIGHT = 1 << 11,/* snd_nxt == snd_una */
-	EVENT_LINGER2_NEGATIVE = 1 << 12, /* TCP_LINGER2 < 0 */
-	EVENT_PASSIVE = 1 << 13,          /* reset sent as an answer to a segment; birth: by a listener */
-	EVENT_RESET_STATEFUL = 1 << 13,   /* reset received with the negotiated timestamp option */
-	EVENT_RESET_STATELESS = 1 << 14,  /* reset received without the negotiated timestamp option */
-	EVENT_MEMORY_OVER = 1 << 15,      /* TCP memory is above tcp_mem[2] */
+	EVENT_TASK_ACTS = 1 << 0,          /* the running task holds the socket lock: pid is meaningful */
+	EVENT_FILE_ALIVE = 1 << 1,         /* the socket's file exists and somebody holds it */
+	EVENT_FILE_DEAD = 1 << 2,          /* the file is in its final release: close, exit, exec */
+	EVENT_TASK_EXITING = 1 << 3,       /* the running task is in do_exit */
+	EVENT_SOCKET_DEAD = 1 << 4,        /* SOCK_DEAD: orphan, no process holds it */
+	EVENT_SOCKET_DONE = 1 << 5,        /* SOCK_DONE: the peer's FIN has been processed */
+	EVENT_KEEPALIVE_ON = 1 << 6,       /* SOCK_KEEPOPEN */
+	EVENT_LINGER_ZERO = 1 << 7,        /* SO_LINGER {1, 0} */
+	EVENT_HAS_SOCKET = 1 << 8,         /* sk_socket is set; without it and not dead: never accepted */
+	EVENT_REPAIR = 1 << 9,             /* TCP_REPAIR: the socket is taken away silently */
+	EVENT_WINDOW_ZERO = 1 << 10,       /* the peer's last advertised window is zero */
+	EVENT_NOTHING_IN_FLIGHT = 1 << 11, /* snd_nxt == snd_una */
+	EVENT_LINGER2_NEGATIVE = 1 << 12,  /* TCP_LINGER2 < 0 */
+	EVENT_PASSIVE = 1 << 13,           /* reset sent as an answer to a segment; birth: by a listener */
+	EVENT_RESET_STATEFUL = 1 << 13,    /* reset received with the negotiated timestamp option */
+	EVENT_RESET_STATELESS = 1 << 14,   /* reset received without the negotiated timestamp option */
+	EVENT_MEMORY_OVER = 1 << 15,       /* TCP memory is above tcp_mem[2] */
 };
 
 struct event_header {
 	__u64 time_ns;
-	__u64 cookie;  /* socket cookie; the address of the socket where the kernel has no cookie helper */
-	__u32 pid;     /* thread group id of the running task: an owner only with EVENT_TASK_ACTS */
-	__u8 kind;     /* enum event_kind */
-	__u8 version;  /* EVENT_VERSION */
-	__u16 flags;   /* enum event_flag */
+	__u64 cookie; /* socket cookie; the address of the socket where the kernel has no cookie helper */
+	__u32 pid;    /* thread group id of the running task: an owner only with EVENT_TASK_ACTS */
+	__u8 kind;    /* enum event_kind */
+	__u8 version; /* EVENT_VERSION */
+	__u16 flags;  /* enum event_flag */
 };
 
 /* Local and remote end. */
@@ -78,7 +78,7 @@ struct event_tuple {
 	__u8 remote[EVENT_ADDRESS_BYTES];
 	__u16 local_port;
 	__u16 remote_port;
-	__u32 netns;   /* network namespace inode */
+	__u32 netns; /* network namespace inode */
 };
 
 /*
@@ -90,15 +90,15 @@ struct event_birth {
 	struct event_header header;
 	__u8 old_state;
 	__u8 new_state;
-	__u8 family;            /* 4 or 6 */
+	__u8 family; /* 4 or 6 */
 	__u8 pad;
-	__u32 uid;              /* of the socket */
+	__u32 uid; /* of the socket */
 	struct event_tuple tuple;
-	__u64 socket;           /* address of struct sock: joins LISTEN->SYN_RECV with what follows */
-	__u64 cgroup;           /* cgroup v2 id of the socket, 0 where unknown */
-	__u32 local_isn;        /* with new_state ESTABLISHED, else 0 */
+	__u64 socket;    /* address of struct sock: joins LISTEN->SYN_RECV with what follows */
+	__u64 cgroup;    /* cgroup v2 id of the socket, 0 where unknown */
+	__u32 local_isn; /* with new_state ESTABLISHED, else 0 */
 	__u32 remote_isn;
-	__u32 handshake_us;     /* SYN-ACK to its ACK as the kernel measured it, 0 where it did not */
+	__u32 handshake_us; /* SYN-ACK to its ACK as the kernel measured it, 0 where it did not */
 	char comm[EVENT_COMM_BYTES];
 	__u32 pad2;
 };
@@ -108,7 +108,7 @@ struct event_state {
 	__u8 old_state;
 	__u8 new_state;
 	__u16 local_port;
-	__u32 local_isn;        /* with new_state ESTABLISHED, else 0 */
+	__u32 local_isn; /* with new_state ESTABLISHED, else 0 */
 	__u32 remote_isn;
 	__u32 pad;
 };
@@ -116,7 +116,7 @@ struct event_state {
 struct event_state_task {
 	struct event_state state;
 	__u32 uid;
-	__s32 exit_code;        /* as in wait(2), meaningful with EVENT_TASK_EXITING */
+	__s32 exit_code; /* as in wait(2), meaningful with EVENT_TASK_EXITING */
 	char comm[EVENT_COMM_BYTES];
 };
 
@@ -124,14 +124,14 @@ struct event_close {
 	struct event_header header;
 	__u8 old_state;
 	__u8 new_state;
-	__u8 error;             /* sk_err */
-	__u8 soft_error;        /* sk_err_soft */
+	__u8 error;      /* sk_err */
+	__u8 soft_error; /* sk_err_soft */
 	__u16 local_port;
-	__u8 shutdown;          /* 1 receive, 2 send */
-	__u8 pending_timer;     /* icsk_pending */
-	__u8 retransmits;       /* icsk_retransmits: consecutive, unanswered */
-	__u8 probes_out;        /* icsk_probes_out: consecutive, unanswered */
-	__u8 keepalive_probes;  /* in force on this socket; 0 with keepalive off */
+	__u8 shutdown;         /* 1 receive, 2 send */
+	__u8 pending_timer;    /* icsk_pending */
+	__u8 retransmits;      /* icsk_retransmits: consecutive, unanswered */
+	__u8 probes_out;       /* icsk_probes_out: consecutive, unanswered */
+	__u8 keepalive_probes; /* in force on this socket; 0 with keepalive off */
 	__u8 pad;
 	__u32 keepalive_idle_ticks;
 	__u32 keepalive_interval_ticks;
@@ -139,37 +139,37 @@ struct event_close {
 	__u32 uid;
 	__s32 exit_code;
 	char comm[EVENT_COMM_BYTES];
-	__u32 unacked_bytes;    /* write_seq - snd_una, a FIN counts as one */
-	__u32 unread_bytes;     /* rcv_nxt - copied_seq, without the peer's FIN */
+	__u32 unacked_bytes; /* write_seq - snd_una, a FIN counts as one */
+	__u32 unread_bytes;  /* rcv_nxt - copied_seq, without the peer's FIN */
 	__u32 total_retransmits;
-	__u32 total_timeouts;   /* UINT32_MAX where the kernel does not count them */
-	__u32 silent_ticks;     /* since the last segment from the peer; UINT32_MAX: none came */
+	__u32 total_timeouts; /* UINT32_MAX where the kernel does not count them */
+	__u32 silent_ticks;   /* since the last segment from the peer; UINT32_MAX: none came */
 	__u32 srtt_us;
-	__u64 bytes_sent;       /* payload, without retransmissions */
-	__u64 bytes_received;   /* payload */
+	__u64 bytes_sent;     /* payload, without retransmissions */
+	__u64 bytes_received; /* payload */
 };
 
 struct event_retransmit {
 	struct event_header header;
 	__u8 state;
-	__u8 pending_timer;     /* icsk_pending: 5 is a tail loss probe */
+	__u8 pending_timer; /* icsk_pending: 5 is a tail loss probe */
 	__u8 retransmits;
 	__u8 backoff;
-	__s16 error;            /* 0 or -errno of the transmission */
+	__s16 error; /* 0 or -errno of the transmission */
 	__u16 local_port;
 	__u32 unacked_bytes;
 	__u32 rto_ticks;
 };
 
 struct event_synack {
-	struct event_header header;  /* cookie: the listener's, or the child's with TCP Fast Open */
+	struct event_header header; /* cookie: the listener's, or the child's with TCP Fast Open */
 	struct event_tuple tuple;
-	__u64 request;          /* cookie of the request socket: not that of the child to come */
+	__u64 request; /* cookie of the request socket: not that of the child to come */
 	__u8 family;
-	__u8 timeouts;          /* SYN-ACKs repeated by the timer before this one */
+	__u8 timeouts; /* SYN-ACKs repeated by the timer before this one */
 	__u8 max_retries;
 	__u8 pad;
-	__u32 timeout_ticks;    /* initial; doubles with each timeout */
+	__u32 timeout_ticks; /* initial; doubles with each timeout */
 };
 
 /* Why the kernel sent a reset: its enum sk_rst_reason by name, so that renumbering does not matter. */
@@ -194,14 +194,14 @@ enum reset_reason {
 	RESET_REASON_DISCONNECT_WITH_DATA,
 	RESET_REASON_MPTCP,
 	RESET_REASON_ERROR,
-	RESET_REASON_OTHER,       /* one that a newer kernel added */
+	RESET_REASON_OTHER, /* one that a newer kernel added */
 	RESET_REASONS,
 };
 
 struct event_reset_sent {
-	struct event_header header;  /* cookie 0 without a socket */
-	__u8 state;             /* of the socket, 0 without one */
-	__u8 reason;            /* enum reset_reason */
+	struct event_header header; /* cookie 0 without a socket */
+	__u8 state;                 /* of the socket, 0 without one */
+	__u8 reason;                /* enum reset_reason */
 	__u8 family;
 	__u8 probes_out;
 	__u32 pad;
@@ -216,7 +216,7 @@ struct event_reset_received {
 	__u8 pad;
 	__u32 unacked_bytes;
 	__u32 silent_ticks;
-	__u32 challenge_ticks;  /* since an ACK was sent to an unacceptable segment; UINT32_MAX: never */
+	__u32 challenge_ticks; /* since an ACK was sent to an unacceptable segment; UINT32_MAX: never */
 };
 
 struct event_error {
@@ -235,26 +235,26 @@ enum probe_kind {
 struct event_probe {
 	struct event_header header;
 	__u8 state;
-	__u8 probe;             /* enum probe_kind */
-	__u8 probes_out;        /* unanswered before this one */
+	__u8 probe;      /* enum probe_kind */
+	__u8 probes_out; /* unanswered before this one */
 	__u8 pad;
 	__u32 silent_ticks;
 };
 
 enum time_wait_change {
-	TIME_WAIT_BEGIN = 0,    /* the minisock takes over */
-	TIME_WAIT_EXPIRED = 1,  /* its timer ended it */
-	TIME_WAIT_KILLED = 2,   /* ended before its timer */
-	TIME_WAIT_REUSED = 3,   /* a new SYN took the address pair over */
-	TIME_WAIT_RESET = 4,    /* a reset ended it (RFC 1337) */
+	TIME_WAIT_BEGIN = 0,   /* the minisock takes over */
+	TIME_WAIT_EXPIRED = 1, /* its timer ended it */
+	TIME_WAIT_KILLED = 2,  /* ended before its timer */
+	TIME_WAIT_REUSED = 3,  /* a new SYN took the address pair over */
+	TIME_WAIT_RESET = 4,   /* a reset ended it (RFC 1337) */
 };
 
 struct event_time_wait {
 	struct event_header header;
-	__u8 change;            /* enum time_wait_change */
-	__u8 substate;          /* FIN_WAIT2 or TIME_WAIT */
+	__u8 change;   /* enum time_wait_change */
+	__u8 substate; /* FIN_WAIT2 or TIME_WAIT */
 	__u8 pad[2];
-	__u32 timeout_ticks;    /* with TIME_WAIT_BEGIN */
+	__u32 timeout_ticks; /* with TIME_WAIT_BEGIN */
 };
 
 struct event_accept {
@@ -265,22 +265,22 @@ struct event_accept {
 };
 
 enum existing_source {
-	EXISTING_FILE = 0,      /* iter/task_file: pid and descriptor are a holder */
-	EXISTING_TCP = 1,       /* iter/tcp: also orphans, TIME_WAIT and SYN_RECV; no holder */
-	EXISTING_NETNS = 2,     /* no socket: iter/tcp has now listed the namespace tuple.netns whole */
+	EXISTING_FILE = 0,  /* iter/task_file: pid and descriptor are a holder */
+	EXISTING_TCP = 1,   /* iter/tcp: also orphans, TIME_WAIT and SYN_RECV; no holder */
+	EXISTING_NETNS = 2, /* no socket: iter/tcp has now listed the namespace tuple.netns whole */
 };
 
 struct event_existing {
 	struct event_header header; /* time_ns: when the iterator stood at this socket */
 	__u8 state;
-	__u8 substate;          /* of a minisock, else 0 */
+	__u8 substate; /* of a minisock, else 0 */
 	__u8 family;
-	__u8 source;            /* enum existing_source */
+	__u8 source; /* enum existing_source */
 	__u32 uid;
 	struct event_tuple tuple;
 	__u64 socket;
 	__u64 cgroup;
-	__s32 descriptor;       /* -1 without a file */
+	__s32 descriptor; /* -1 without a file */
 	__u32 unread_bytes;
 	__u32 unacked_bytes;
 	char comm[EVENT_COMM_BYTES];
@@ -321,7 +321,7 @@ struct event_counts {
  * Programs that stand twice, so that none of their events goes missing when one interrupts another on
  * the same CPU; how and why is in bpf/emit.bpf.h.
  */
-#define PAIR_NOTES 8
+#define PAIR_NOTES   8
 #define PAIR_FETCHED ((__u64)-1) /* as a detail: no event has it */
 
 enum program_pair {
@@ -338,7 +338,7 @@ struct pair_note {
 };
 
 struct pair_state {
-	__u32 next;    /* note to be written */
+	__u32 next; /* note to be written */
 	__u32 pad;
 	__u64 rescued; /* events that only the second copy got */
 	struct pair_note notes[PAIR_NOTES];
@@ -351,9 +351,9 @@ struct cpu_state {
 };
 
 /* The operator's filter, as far as it runs in the kernel. */
-#define FILTER_NETNS_MAX 16
+#define FILTER_NETNS_MAX   16
 #define FILTER_CGROUPS_MAX 8
-#define FILTER_PORTS_MAX 16
+#define FILTER_PORTS_MAX   16
 
 struct port_range {
 	__u16 first; /* both ends included */

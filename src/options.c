@@ -12,7 +12,7 @@
 #include "options_values.h"
 
 #define HELP_COLUMN 30
-#define LONG_ONLY 256 /* values of getopt_long() from here on are indexes of options */
+#define LONG_ONLY   256 /* values of getopt_long() from here on are indexes of options */
 
 /* What getopt_long() wants, made from the table. */
 struct getopt_tables {
@@ -90,10 +90,12 @@ static int option_refuse(const struct option_verb *verb, char **argv, int value)
 	else
 		snprintf(what, sizeof(what), "%s", argv[optind - 1]);
 	if (optopt)
-		snprintf(why, sizeof(why), option || optopt == 'h' ? "takes no value"
-								    : "no such option (see 'lastack %s --help')", verb->name);
+		snprintf(why, sizeof(why),
+			 option || optopt == 'h' ? "takes no value" : "no such option (see 'lastack %s --help')",
+			 verb->name);
 	else
-		snprintf(why, sizeof(why), "no such option, or more than one begins so (see 'lastack %s --help')", verb->name);
+		snprintf(why, sizeof(why), "no such option, or more than one begins so (see 'lastack %s --help')",
+			 verb->name);
 	return options_error(verb, what, why);
 }
 

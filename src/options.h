@@ -36,13 +36,13 @@ enum option_type {
 };
 
 struct option_spec {
-	char short_name;             /* 0: none */
+	char short_name; /* 0: none */
 	const char *long_name;
-	const char *argument;        /* its name in --help; NULL for a flag */
+	const char *argument; /* its name in --help; NULL for a flag */
 	const char *help;
 	enum option_type type;
-	size_t offset;               /* in the verb's options */
-	uint64_t minimum, maximum;   /* maximum 0: no limit */
+	size_t offset;             /* in the verb's options */
+	uint64_t minimum, maximum; /* maximum 0: no limit */
 	const struct name_table *names;
 	/* Reads `value` into `target`. Returns 0, or -EINVAL with *why (static text) set. */
 	int (*parse)(const char *value, void *target, const char **why);
@@ -50,13 +50,13 @@ struct option_spec {
 
 struct option_verb {
 	const char *name;
-	const char *summary;         /* one line */
-	const char *arguments;       /* positional ones as in the usage line, such as "FILE"; NULL: none */
-	const char *description;     /* more about it, for --help and the man page; may be NULL */
+	const char *summary;              /* one line */
+	const char *arguments;            /* positional ones as in the usage line, such as "FILE"; NULL: none */
+	const char *description;          /* more about it, for --help and the man page; may be NULL */
 	int arguments_min, arguments_max; /* -1: no limit */
 	const struct option_spec *options;
 	unsigned option_count;
-	size_t options_bytes;        /* of the structure that the offsets are in */
+	size_t options_bytes; /* of the structure that the offsets are in */
 };
 
 enum options_outcome {

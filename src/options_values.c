@@ -93,7 +93,8 @@ static int names_fail(const struct name_table *names, char why[OPTION_WHY_BYTES]
 			continue;
 		if (length + strlen(names->names[i]) + 3 >= OPTION_WHY_BYTES - strlen(", ..."))
 			return snprintf(why + length, (size_t)(OPTION_WHY_BYTES - length), ", ..."), -EINVAL;
-		length += snprintf(why + length, (size_t)(OPTION_WHY_BYTES - length), "%s%s", separator, names->names[i]);
+		length += snprintf(why + length, (size_t)(OPTION_WHY_BYTES - length), "%s%s", separator,
+				   names->names[i]);
 		separator = ", ";
 	}
 	return -EINVAL;
@@ -191,24 +192,15 @@ static int custom_store(const struct option_spec *option, const char *value, voi
 int option_value_store(const struct option_spec *option, const char *value, void *target, char why[OPTION_WHY_BYTES])
 {
 	switch (option->type) {
-	case OPTION_FLAG:
-		*(bool *)target = true;
-		return 0;
-	case OPTION_U32:
-		return u32_store(option, value, target, why);
+	case OPTION_FLAG: *(bool *)target = true; return 0;
+	case OPTION_U32: return u32_store(option, value, target, why);
 	case OPTION_U64:
-	case OPTION_DURATION:
-		return u64_store(option, value, target, why);
-	case OPTION_STRING:
-		*(const char **)target = value;
-		return 0;
-	case OPTION_NAME:
-		return name_store(option, value, target, why);
-	case OPTION_NAMES:
-		return names_parse(option->names, value, target, why);
+	case OPTION_DURATION: return u64_store(option, value, target, why);
+	case OPTION_STRING: *(const char **)target = value; return 0;
+	case OPTION_NAME: return name_store(option, value, target, why);
+	case OPTION_NAMES: return names_parse(option->names, value, target, why);
 	case OPTION_PORTS:
-	case OPTION_CUSTOM:
-		return custom_store(option, value, target, why);
+	case OPTION_CUSTOM: return custom_store(option, value, target, why);
 	}
 	return -EINVAL;
 }

@@ -19,7 +19,7 @@
 typedef uint32_t slot_t;
 
 #define CONNECTION_PATH_SHORT 4
-#define ENDING_PATH_MORE (REPORT_STATES_MAX - CONNECTION_PATH_SHORT)
+#define ENDING_PATH_MORE      (REPORT_STATES_MAX - CONNECTION_PATH_SHORT)
 
 /* A connection is in at most one queue; each has its own deadline rule (tracker.c). */
 enum connection_queue {
@@ -36,17 +36,17 @@ enum connection_flag {
 	CONNECTION_BIRTH_UNSEEN = 1 << 0, /* existed before the monitor */
 	CONNECTION_GAP = 1 << 1,          /* a transition was missed */
 	CONNECTION_HAS_ISN = 1 << 2,
-	CONNECTION_PROVISIONAL = 1 << 3,  /* keyed by address until its own cookie is known */
-	CONNECTION_SEEN = 1 << 4,         /* by the iterator, in the current re-synchronisation */
+	CONNECTION_PROVISIONAL = 1 << 3, /* keyed by address until its own cookie is known */
+	CONNECTION_SEEN = 1 << 4,        /* by the iterator, in the current re-synchronisation */
 	CONNECTION_FIN_LOCAL_FIRST = 1 << 5,
 	CONNECTION_FIN_PEER_FIRST = 1 << 6,
-	CONNECTION_BY_TUPLE = 1 << 7,     /* stands in the index by address pair */
+	CONNECTION_BY_TUPLE = 1 << 7, /* stands in the index by address pair */
 };
 
 struct connection {
 	uint64_t cookie;
-	uint64_t last_ns;                       /* time of the last event of its own */
-	uint64_t path[CONNECTION_PATH_SHORT];   /* time_ns << 4 | state */
+	uint64_t last_ns;                     /* time of the last event of its own */
+	uint64_t path[CONNECTION_PATH_SHORT]; /* time_ns << 4 | state */
 	uint64_t cgroup;
 	struct event_tuple tuple;
 	uint32_t pid, uid;
@@ -57,7 +57,7 @@ struct connection {
 	slot_t hash_next, tuple_next;
 	slot_t queue_previous, queue_next;
 	slot_t ending;
-	uint16_t flags;                         /* enum connection_flag */
+	uint16_t flags; /* enum connection_flag */
 	uint8_t state, family, role, source, path_count, queue;
 };
 
@@ -65,7 +65,7 @@ _Static_assert(sizeof(struct connection) <= 200, "the memory budget of a live co
 
 /* A local act on the connection: who, and in which way. */
 struct local_act {
-	uint16_t flags;    /* enum event_flag at the act; 0: none seen */
+	uint16_t flags; /* enum event_flag at the act; 0: none seen */
 	int32_t exit_code;
 	uint32_t pid;
 };
@@ -73,27 +73,27 @@ struct local_act {
 struct ending {
 	uint64_t deadline_ns;
 	uint64_t path[ENDING_PATH_MORE];
-	struct event_close close;               /* header.kind 0: not closed yet */
-	struct event_reset_received received;   /* header.kind 0: none */
-	struct event_reset_sent sent;           /* header.kind 0: none */
-	struct local_act fin;                   /* what sent our FIN */
-	struct local_act release;               /* what closed the file after shutdown() */
+	struct event_close close;             /* header.kind 0: not closed yet */
+	struct event_reset_received received; /* header.kind 0: none */
+	struct event_reset_sent sent;         /* header.kind 0: none */
+	struct local_act fin;                 /* what sent our FIN */
+	struct local_act release;             /* what closed the file after shutdown() */
 	struct report_note notes[REPORT_NOTES_MAX];
 	uint64_t minisock_begin_ns, minisock_end_ns;
-	uint64_t opened_ns;                     /* when the ending began */
-	uint64_t losses_before;                 /* events that the tracker had lost by then */
+	uint64_t opened_ns;     /* when the ending began */
+	uint64_t losses_before; /* events that the tracker had lost by then */
 	uint32_t synack_timeout_ticks;
 	uint8_t synack_timeouts, synack_max;
 	uint8_t note_count;
-	uint8_t conformance;                    /* worst so far */
+	uint8_t conformance; /* worst so far */
 	uint8_t revision;
-	uint8_t minisock_change;                /* enum time_wait_change; BEGIN: stands */
-	bool minisock;                          /* one took over */
-	bool minisock_fin;                      /* it is known to have seen the peer's FIN */
-	bool minisock_reset;                    /* it answered data with a reset */
+	uint8_t minisock_change; /* enum time_wait_change; BEGIN: stands */
+	bool minisock;           /* one took over */
+	bool minisock_fin;       /* it is known to have seen the peer's FIN */
+	bool minisock_reset;     /* it answered data with a reset */
 	bool oom_victim;
-	bool loss_nearby;                       /* events were lost since the transition before the last */
-	bool end_unseen;                        /* gone when the sockets were listed */
+	bool loss_nearby; /* events were lost since the transition before the last */
+	bool end_unseen;  /* gone when the sockets were listed */
 	slot_t next_free;
 };
 

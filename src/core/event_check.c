@@ -93,35 +93,22 @@ static bool body_valid(const struct event_header *event)
 	const void *body = event;
 
 	switch (event->kind) {
-	case EVENT_BIRTH:
-		return birth_valid(body);
-	case EVENT_STATE:
-		return state_event_valid(body);
-	case EVENT_STATE_TASK:
-		return state_task_valid(body);
-	case EVENT_CLOSE:
-		return close_valid(body);
-	case EVENT_RETRANSMIT:
-		return state_valid(((const struct event_retransmit *)body)->state);
-	case EVENT_RETRANSMIT_SYNACK:
-		return family_valid(((const struct event_synack *)body)->family);
-	case EVENT_RESET_SENT:
-		return reset_sent_valid(body);
-	case EVENT_RESET_RECEIVED:
-		return state_valid(((const struct event_reset_received *)body)->state);
-	case EVENT_ERROR:
-		return state_valid(((const struct event_error *)body)->state);
+	case EVENT_BIRTH: return birth_valid(body);
+	case EVENT_STATE: return state_event_valid(body);
+	case EVENT_STATE_TASK: return state_task_valid(body);
+	case EVENT_CLOSE: return close_valid(body);
+	case EVENT_RETRANSMIT: return state_valid(((const struct event_retransmit *)body)->state);
+	case EVENT_RETRANSMIT_SYNACK: return family_valid(((const struct event_synack *)body)->family);
+	case EVENT_RESET_SENT: return reset_sent_valid(body);
+	case EVENT_RESET_RECEIVED: return state_valid(((const struct event_reset_received *)body)->state);
+	case EVENT_ERROR: return state_valid(((const struct event_error *)body)->state);
 	case EVENT_PROBE:
 		return state_valid(((const struct event_probe *)body)->state) &&
 		       ((const struct event_probe *)body)->probe <= PROBE_WINDOW;
-	case EVENT_TIME_WAIT:
-		return time_wait_valid(body);
-	case EVENT_ACCEPT:
-		return comm_valid(((const struct event_accept *)body)->comm);
-	case EVENT_EXISTING:
-		return existing_valid(body);
-	default:
-		return true;
+	case EVENT_TIME_WAIT: return time_wait_valid(body);
+	case EVENT_ACCEPT: return comm_valid(((const struct event_accept *)body)->comm);
+	case EVENT_EXISTING: return existing_valid(body);
+	default: return true;
 	}
 }
 

@@ -45,7 +45,8 @@ static void fill_times(const struct connection *connection, const struct ending 
 		       struct connection_report *report)
 {
 	for (uint8_t i = 0; i < connection->path_count; i++) {
-		uint64_t entry = i < CONNECTION_PATH_SHORT ? connection->path[i] : ending->path[i - CONNECTION_PATH_SHORT];
+		uint64_t entry = i < CONNECTION_PATH_SHORT ? connection->path[i]
+							   : ending->path[i - CONNECTION_PATH_SHORT];
 
 		report->states[i] = (struct report_state){entry & 15, entry >> 4};
 	}
@@ -53,8 +54,9 @@ static void fill_times(const struct connection *connection, const struct ending 
 	if (report->state_count && ending->minisock && ending->minisock_fin &&
 	    report->states[report->state_count - 1].state == TCP_CLOSE)
 		report->states[report->state_count - 1].state = TCP_TIME_WAIT;
-	report->start_ns = connection->flags & CONNECTION_BIRTH_UNSEEN || !report->state_count ? ABSENT_U64
-										: report->states[0].at_ns;
+	report->start_ns = connection->flags & CONNECTION_BIRTH_UNSEEN || !report->state_count
+				   ? ABSENT_U64
+				   : report->states[0].at_ns;
 	report->end_ns = ending->close.header.kind ? ending->close.header.time_ns : connection->last_ns;
 	report->handshake_ns = connection->handshake_us ? connection->handshake_us * 1000ULL : ABSENT_U64;
 }
@@ -62,8 +64,8 @@ static void fill_times(const struct connection *connection, const struct ending 
 static void fill_time_wait(const struct ending *ending, const struct verdict *verdict, struct connection_report *report)
 {
 	static const enum time_wait_end ends[] = {
-		[TIME_WAIT_BEGIN] = TIME_WAIT_END_PENDING,   [TIME_WAIT_EXPIRED] = TIME_WAIT_END_EXPIRED,
-		[TIME_WAIT_KILLED] = TIME_WAIT_END_UNKNOWN,  [TIME_WAIT_REUSED] = TIME_WAIT_END_REUSED,
+		[TIME_WAIT_BEGIN] = TIME_WAIT_END_PENDING,  [TIME_WAIT_EXPIRED] = TIME_WAIT_END_EXPIRED,
+		[TIME_WAIT_KILLED] = TIME_WAIT_END_UNKNOWN, [TIME_WAIT_REUSED] = TIME_WAIT_END_REUSED,
 		[TIME_WAIT_RESET] = TIME_WAIT_END_RESET,
 	};
 
@@ -91,7 +93,8 @@ static uint32_t unacked_payload(const struct event_close *close)
 {
 	unsigned int flagged = 1U << TCP_SYN_SENT | 1U << TCP_FIN_WAIT1 | 1U << TCP_CLOSING | 1U << TCP_LAST_ACK;
 
-	return close->unacked_bytes && 1U << close->old_state & flagged ? close->unacked_bytes - 1 : close->unacked_bytes;
+	return close->unacked_bytes && 1U << close->old_state & flagged ? close->unacked_bytes - 1
+									: close->unacked_bytes;
 }
 
 static void fill_keepalive(const struct tracker *tracker, const struct connection *connection,
@@ -198,7 +201,8 @@ void report_fill(struct tracker *tracker, struct connection *connection, struct 
 	fill_process(connection, report);
 	fill_numbers(tracker, connection, &ending->close, report);
 	fill_completeness(tracker, connection, ending, report);
-	report->conformance = ending->conformance == CONFORMANCE_NOT_CHECKED ? CONFORMANCE_CONFORMANT : ending->conformance;
+	report->conformance = ending->conformance == CONFORMANCE_NOT_CHECKED ? CONFORMANCE_CONFORMANT
+									     : ending->conformance;
 	report->note_count = ending->note_count;
 	memcpy(report->notes, ending->notes, sizeof(report->notes));
 }

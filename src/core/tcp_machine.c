@@ -7,8 +7,14 @@
  */
 #include "core/tcp_machine.h"
 
-#define RFC(from, to, need, why, source) {TCP_##from, TCP_##to, CONFORMANCE_CONFORMANT, need, why, source}
-#define LINUX(from, to, need, why, source) {TCP_##from, TCP_##to, CONFORMANCE_LINUX_VARIANT, need, why, source}
+#define RFC(from, to, need, why, source)                                                                               \
+	{                                                                                                              \
+		TCP_##from, TCP_##to, CONFORMANCE_CONFORMANT, need, why, source                                        \
+	}
+#define LINUX(from, to, need, why, source)                                                                             \
+	{                                                                                                              \
+		TCP_##from, TCP_##to, CONFORMANCE_LINUX_VARIANT, need, why, source                                     \
+	}
 
 static const struct machine_rule rules[] = {
 	RFC(CLOSE, LISTEN, NEED_NOTHING, "passive OPEN", "RFC 9293 3.10.1"),
@@ -32,8 +38,8 @@ static const struct machine_rule rules[] = {
 	RFC(CLOSE_WAIT, CLOSE, NEED_ABORT, "reset, timeout or ABORT", "RFC 9293 3.10.5, 3.10.7.4, 3.10.8"),
 	RFC(LAST_ACK, CLOSE, NEED_NOTHING, "our FIN is acknowledged", "RFC 9293 3.10.7.4"),
 
-	LINUX(FIN_WAIT2, CLOSE, NEED_NOTHING, "a minisock takes over (TIME_WAIT or an orphan's FIN_WAIT2), or a reset ends it",
-	      "tcp_time_wait()"),
+	LINUX(FIN_WAIT2, CLOSE, NEED_NOTHING,
+	      "a minisock takes over (TIME_WAIT or an orphan's FIN_WAIT2), or a reset ends it", "tcp_time_wait()"),
 	LINUX(CLOSING, CLOSE, NEED_NOTHING, "a minisock takes over (TIME_WAIT), or a reset or timeout ends it",
 	      "tcp_time_wait()"),
 	LINUX(FIN_WAIT1, FIN_WAIT1, NEED_NOTHING, "close() after shutdown()", "__tcp_close()"),

@@ -41,8 +41,8 @@ struct machine_rule {
 	uint8_t from, to;
 	enum conformance verdict; /* CONFORMANT or LINUX_VARIANT */
 	enum machine_need need;
-	const char *why;          /* what happens, for a person */
-	const char *source;       /* RFC section or kernel function */
+	const char *why;    /* what happens, for a person */
+	const char *source; /* RFC section or kernel function */
 };
 
 /* The rule for a transition, or NULL: then neither RFC 9293 nor Linux knows it. */

@@ -42,8 +42,8 @@ static bool source_is_weak(uint8_t source)
  * A later and better source replaces an earlier one: who closes a socket holds it last, a descriptor or
  * accept() names a holder, connect() its maker, the listener only the family.
  */
-void lifecycle_own(struct tracker *tracker, struct connection *connection, uint8_t source, uint32_t pid,
-		   uint32_t uid, const char *comm)
+void lifecycle_own(struct tracker *tracker, struct connection *connection, uint8_t source, uint32_t pid, uint32_t uid,
+		   const char *comm)
 {
 	if (source < connection->source)
 		return;
@@ -270,7 +270,8 @@ static void birth_passive(struct tracker *tracker, const struct event_birth *eve
 	if (connection->role == ROLE_CLIENT)
 		connection->role = ROLE_BOTH; /* that SYN_SENT->SYN_RECV was missed */
 	if (connection->role == ROLE_BOTH)
-		own_syn = 1; /* the event reckons for a listener's child, whose SYN is not among what was acknowledged */
+		own_syn =
+			1; /* the event reckons for a listener's child, whose SYN is not among what was acknowledged */
 	if (event->new_state == TCP_ESTABLISHED) {
 		connection->handshake_us = event->handshake_us;
 		birth_isn(connection, event->local_isn + own_syn, event->remote_isn);

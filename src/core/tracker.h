@@ -22,17 +22,17 @@ struct tracker_config {
 typedef void (*tracker_report_fn)(void *arg, const struct connection_report *report);
 
 struct tracker_stats {
-	uint64_t events;           /* taken in */
-	uint64_t births;           /* lifecycles begun (listeners apart) */
-	uint64_t existing;         /* of these: seen by an iterator, born before */
-	uint64_t reports;          /* first revisions */
-	uint64_t revisions;        /* later ones */
-	uint64_t stray_events;     /* of sockets that are not known */
-	uint64_t gaps;             /* transitions that were missed */
-	uint64_t given_up_closed;  /* reported or reportable, forgotten early for want of room */
-	uint64_t given_up_live;    /* live ones forgotten for want of room */
-	uint64_t unobserved;       /* ended without being seen */
-	uint64_t events_lost;      /* as told by tracker_loss() */
+	uint64_t events;          /* taken in */
+	uint64_t births;          /* lifecycles begun (listeners apart) */
+	uint64_t existing;        /* of these: seen by an iterator, born before */
+	uint64_t reports;         /* first revisions */
+	uint64_t revisions;       /* later ones */
+	uint64_t stray_events;    /* of sockets that are not known */
+	uint64_t gaps;            /* transitions that were missed */
+	uint64_t given_up_closed; /* reported or reportable, forgotten early for want of room */
+	uint64_t given_up_live;   /* live ones forgotten for want of room */
+	uint64_t unobserved;      /* ended without being seen */
+	uint64_t events_lost;     /* as told by tracker_loss() */
 	uint64_t resyncs;
 };
 

@@ -73,8 +73,8 @@ void end_close(struct tracker *tracker, struct connection *connection, const str
 	/* The task that aborts a foreign socket (ECONNABORTED) holds the lock too, but not the socket. */
 	if (event->header.flags & EVENT_TASK_ACTS && event->error != ECONNABORTED)
 		lifecycle_own(tracker, connection, SOURCE_CLOSE, event->header.pid, event->uid, event->comm);
-	ending->oom_victim = pid_is_oom_victim(tracker, event->header.flags & EVENT_TASK_EXITING
-							       ? event->header.pid : ending->fin.pid);
+	ending->oom_victim = pid_is_oom_victim(tracker, event->header.flags & EVENT_TASK_EXITING ? event->header.pid
+												 : ending->fin.pid);
 	lifecycle_leave_live(tracker, connection);
 	ending->deadline_ns = event->header.time_ns + SETTLE_SHORT_NS;
 	connection_enqueue(tracker->table, connection, QUEUE_SETTLE);
@@ -262,11 +262,8 @@ void end_now(struct tracker *tracker, struct connection *connection)
 		if (settle(tracker, connection))
 			report_and_release(tracker, connection);
 		break;
-	case QUEUE_HOLD:
-		report_and_release(tracker, connection);
-		break;
-	default:
-		connection_release(tracker->table, connection);
+	case QUEUE_HOLD: report_and_release(tracker, connection); break;
+	default: connection_release(tracker->table, connection);
 	}
 }
 

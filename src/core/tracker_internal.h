@@ -11,7 +11,7 @@
 #include "core/tracker.h"
 
 #define NS_PER_MS 1000000ULL
-#define NS_PER_S 1000000000ULL
+#define NS_PER_S  1000000000ULL
 
 /* Evidence of an end comes within the same packet; the consumer may see it one poll later. */
 #define SETTLE_SHORT_NS (100 * NS_PER_MS)
@@ -21,8 +21,8 @@
 #define MINISOCK_GRACE_NS (5 * NS_PER_S)
 
 #define LISTENER_BUCKETS 256
-#define OOM_VICTIMS 16
-#define SYNC_NETNS_MAX 1024
+#define OOM_VICTIMS      16
+#define SYNC_NETNS_MAX   1024
 
 struct tracker {
 	struct tracker_config config;
@@ -33,10 +33,10 @@ struct tracker {
 	slot_t listeners[LISTENER_BUCKETS]; /* chained by tuple_next */
 	uint32_t oom_victims[OOM_VICTIMS];
 	uint32_t oom_next;
-	uint32_t ownerless;                 /* live, owner not known or only by the listener */
-	uint64_t now_ns;                    /* of the latest event or tick */
-	uint64_t loss_last_ns;              /* when a loss was last told, 0: never */
-	uint64_t sync_begin_ns;             /* 0: no re-synchronisation under way */
+	uint32_t ownerless;     /* live, owner not known or only by the listener */
+	uint64_t now_ns;        /* of the latest event or tick */
+	uint64_t loss_last_ns;  /* when a loss was last told, 0: never */
+	uint64_t sync_begin_ns; /* 0: no re-synchronisation under way */
 	uint32_t sync_netns[SYNC_NETNS_MAX];
 	uint32_t sync_netns_count;
 	uint64_t handshakes_checked_ns;
@@ -48,8 +48,8 @@ void lifecycle_transition(struct tracker *tracker, struct connection *connection
 void lifecycle_leave_live(struct tracker *tracker, struct connection *connection);
 struct connection *lifecycle_begin(struct tracker *tracker, uint64_t cookie);
 void lifecycle_path_add(struct tracker *tracker, struct connection *connection, uint64_t time_ns, uint8_t state);
-void lifecycle_own(struct tracker *tracker, struct connection *connection, uint8_t source, uint32_t pid,
-		   uint32_t uid, const char *comm);
+void lifecycle_own(struct tracker *tracker, struct connection *connection, uint8_t source, uint32_t pid, uint32_t uid,
+		   const char *comm);
 struct ending *lifecycle_ending(struct tracker *tracker, struct connection *connection, uint64_t time_ns);
 
 /* tracker_listen.c */

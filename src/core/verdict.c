@@ -17,8 +17,7 @@ typedef bool (*verdict_rule)(const struct facts *facts, struct verdict *verdict)
 
 static const uint8_t class_of_cause[] = {
 #define CAUSE_CLASS(name, text, class) [name] = class,
-	CONNECTION_CAUSES(CAUSE_CLASS)
-};
+	CONNECTION_CAUSES(CAUSE_CLASS)};
 
 enum connection_class verdict_class(enum connection_cause cause)
 {
@@ -61,13 +60,15 @@ void verdict_blame(const struct facts *facts, struct verdict *verdict, const str
 		return;
 	}
 	if (!(act->flags & EVENT_TASK_ACTS)) {
-		if (how != HOW_LISTENER_CLOSE) /* who closed that acts on the listener, not on its children */
+		if (how != HOW_LISTENER_CLOSE)   /* who closed that acts on the listener, not on its children */
 			verdict->how = HOW_NONE; /* an MPTCP worker, or not seen */
 		return;
 	}
 	if (!(act->flags & EVENT_TASK_EXITING)) {
 		if (act->flags & (EVENT_FILE_DEAD | EVENT_FILE_ALIVE)) /* the kernel's own sockets have no file */
-			verdict_evidence(verdict, act->flags & EVENT_FILE_DEAD ? EVIDENCE_FILE_RELEASED : EVIDENCE_FILE_ALIVE, 0);
+			verdict_evidence(verdict,
+					 act->flags & EVENT_FILE_DEAD ? EVIDENCE_FILE_RELEASED : EVIDENCE_FILE_ALIVE,
+					 0);
 		return;
 	}
 	verdict->initiator = INITIATOR_LOCAL_EXIT;
@@ -144,18 +145,20 @@ static bool rule_end_unseen(const struct facts *facts, struct verdict *verdict)
 }
 
 static const verdict_rule rules_always[] = {
-	rule_end_unseen, rule_repair, rule_destroyed, rule_refused, rule_reset_in_handshake, rule_data_after_close,
-	rule_rst_received,
+	rule_end_unseen,         rule_repair,           rule_destroyed,    rule_refused,
+	rule_reset_in_handshake, rule_data_after_close, rule_rst_received,
 };
 
 static const verdict_rule rules_error[] = {
-	rule_unreachable, rule_syn_timeout, rule_synack_timeout, rule_keepalive, rule_probe_timeout,
-	rule_retransmit_timeout, rule_icmp_error,
+	rule_unreachable,   rule_syn_timeout,        rule_synack_timeout, rule_keepalive,
+	rule_probe_timeout, rule_retransmit_timeout, rule_icmp_error,
 };
 
 static const verdict_rule rules_no_error[] = {
-	rule_synack_timeout, rule_linger2, rule_memory, rule_no_local_port, rule_unread_data, rule_linger,
-	rule_listener_closed, rule_cancelled, rule_disconnect, rule_protocol, rule_fin_wait2_timeout, rule_netns_exit,
+	rule_synack_timeout,  rule_linger2,           rule_memory,
+	rule_no_local_port,   rule_unread_data,       rule_linger,
+	rule_listener_closed, rule_cancelled,         rule_disconnect,
+	rule_protocol,        rule_fin_wait2_timeout, rule_netns_exit,
 	rule_graceful,
 };
 

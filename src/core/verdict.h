@@ -9,12 +9,12 @@
 #include "core/connection.h"
 
 struct verdict {
-	enum connection_cause cause;        /* the class follows from it */
+	enum connection_cause cause; /* the class follows from it */
 	enum connection_context context;
 	enum connection_initiator initiator;
 	enum connection_how how;
-	int exit_code, exit_signal;         /* -1: none */
-	uint8_t error;                      /* errno that the application gets, 0: none */
+	int exit_code, exit_signal; /* -1: none */
+	uint8_t error;              /* errno that the application gets, 0: none */
 	uint8_t evidence_count;
 	struct report_evidence evidence[REPORT_EVIDENCE_MAX];
 };

@@ -18,11 +18,11 @@ struct facts {
 	const struct event_close *close;
 	uint64_t tick_ns;
 	uint8_t old_state;
-	uint16_t flags;         /* of the close */
+	uint16_t flags; /* of the close */
 	bool reset_received;
-	bool reset_sent;        /* by a live socket, active or passive */
-	bool reset_active;      /* not as an answer to a segment */
-	uint8_t reason;         /* enum reset_reason; UNKNOWN on kernels without */
+	bool reset_sent;   /* by a live socket, active or passive */
+	bool reset_active; /* not as an answer to a segment */
+	uint8_t reason;    /* enum reset_reason; UNKNOWN on kernels without */
 };
 
 #define IN(state) (1U << TCP_##state)

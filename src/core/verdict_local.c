@@ -81,7 +81,7 @@ bool rule_linger2(const struct facts *facts, struct verdict *verdict)
 	    !reset_is(facts, RESET_REASON_ABORT_ON_LINGER))
 		return false;
 	verdict_blame(facts, verdict, facts->ending->release.flags ? &facts->ending->release : &facts->ending->fin,
-		    HOW_LINGER);
+		      HOW_LINGER);
 	verdict_evidence(verdict, EVIDENCE_LINGER2_NEGATIVE, 0);
 	verdict_evidence(verdict, EVIDENCE_RESET_SENT, 0);
 	verdict->cause = CAUSE_RST_SENT_LINGER;

@@ -10,7 +10,7 @@
 
 /* An ACK to an unacceptable segment that long before a reset still counts as what drew it. */
 #define CHALLENGE_WINDOW_MS 250
-#define STATES_FIN_SENT (IN(FIN_WAIT1) | IN(CLOSING) | IN(LAST_ACK))
+#define STATES_FIN_SENT     (IN(FIN_WAIT1) | IN(CLOSING) | IN(LAST_ACK))
 
 /*
  * Data after a close is answered with a reset. Most ways there lead through tcp_reset(), as if one had come
@@ -84,8 +84,9 @@ bool rule_keepalive(const struct facts *facts, struct verdict *verdict)
 		return false;
 	if (facts->reset_sent)
 		verdict_evidence(verdict, EVIDENCE_RESET_SENT, 0);
-	return verdict_timeout(facts, verdict, close->user_timeout_ms ? CAUSE_KEEPALIVE_USER_TIMEOUT
-								      : CAUSE_KEEPALIVE_PROBES_UNANSWERED);
+	return verdict_timeout(facts, verdict,
+			       close->user_timeout_ms ? CAUSE_KEEPALIVE_USER_TIMEOUT
+						      : CAUSE_KEEPALIVE_PROBES_UNANSWERED);
 }
 
 /*
@@ -123,7 +124,8 @@ bool rule_retransmit_timeout(const struct facts *facts, struct verdict *verdict)
 	if (close->user_timeout_ms)
 		return verdict_timeout(facts, verdict, CAUSE_USER_TIMEOUT);
 	return verdict_timeout(facts, verdict,
-			      facts_in(facts, STATES_FIN_SENT) ? CAUSE_FIN_RETRANSMIT_TIMEOUT : CAUSE_DATA_RETRANSMIT_TIMEOUT);
+			       facts_in(facts, STATES_FIN_SENT) ? CAUSE_FIN_RETRANSMIT_TIMEOUT
+								: CAUSE_DATA_RETRANSMIT_TIMEOUT);
 }
 
 bool rule_icmp_error(const struct facts *facts, struct verdict *verdict)

@@ -14,7 +14,7 @@
 
 /* include/linux/exportfs.h: FILEID_KERNFS */
 #define HANDLE_TYPE_KERNFS 0xfe
-#define MOUNT_BYTES 256
+#define MOUNT_BYTES        256
 
 struct cgroups {
 	char mount[MOUNT_BYTES];

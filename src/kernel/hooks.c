@@ -12,41 +12,74 @@
 #include "kernel/features.h"
 #include "kernel/hooks.h"
 
-#define TRACEPOINT(name, count, program) {TIER_TRACEPOINT, name, count, {program, NULL}, NULL}
+#define TRACEPOINT(name, count, program)                                                                               \
+	{                                                                                                              \
+		TIER_TRACEPOINT, name, count, {program, NULL}, NULL                                                    \
+	}
 /* With a second copy behind it, for events that interrupt the first (bpf/emit.bpf.h). */
-#define TRACEPOINT_PAIR(name, count, program) {TIER_TRACEPOINT, name, count, {program, program "_second"}, NULL}
+#define TRACEPOINT_PAIR(name, count, program)                                                                          \
+	{                                                                                                              \
+		TIER_TRACEPOINT, name, count, {program, program "_second"}, NULL                                       \
+	}
 
 static const struct hook hooks[] = {
-	{"state change", true, "everything",
-	 {TRACEPOINT_PAIR("inet_sock_set_state", 3, "state_change")}},
-	{"retransmission", false, "retransmissions as they happen (totals stay)",
+	{"state change", true, "everything", {TRACEPOINT_PAIR("inet_sock_set_state", 3, "state_change")}},
+	{"retransmission",
+	 false,
+	 "retransmissions as they happen (totals stay)",
 	 {TRACEPOINT("tcp_retransmit_skb", 3, "retransmit_3"), TRACEPOINT("tcp_retransmit_skb", 2, "retransmit_2")}},
-	{"SYN-ACK retransmission", false, "handshakes that nobody completed",
+	{"SYN-ACK retransmission",
+	 false,
+	 "handshakes that nobody completed",
 	 {TRACEPOINT("tcp_retransmit_synack", 2, "retransmit_synack")}},
-	{"reset sent", false, "why we sent a reset; data after close",
+	{"reset sent",
+	 false,
+	 "why we sent a reset; data after close",
 	 {TRACEPOINT_PAIR("tcp_send_reset", 3, "reset_sent_3"), TRACEPOINT_PAIR("tcp_send_reset", 2, "reset_sent_2")}},
-	{"reset received", false, "resets from the peer: their ends are unknown",
+	{"reset received",
+	 false,
+	 "resets from the peer: their ends are unknown",
 	 {TRACEPOINT_PAIR("tcp_receive_reset", 1, "reset_received")}},
-	{"error report", false, "errors told to sockets that live on",
+	{"error report",
+	 false,
+	 "errors told to sockets that live on",
 	 {TRACEPOINT("inet_sk_error_report", 1, "error_report")}},
-	{"probe", false, "keepalive and window probes as they happen (unanswered ones stay)",
+	{"probe",
+	 false,
+	 "keepalive and window probes as they happen (unanswered ones stay)",
 	 {{TIER_FENTRY, "tcp_write_wakeup", -1, {"probe_fentry", NULL}, NULL},
 	  {TIER_KPROBE, "tcp_write_wakeup", -1, {"probe_kprobe", NULL}, NULL},
 	  TRACEPOINT("timer_expire_entry", -1, "timer_expiry")}},
-	{"TIME_WAIT end", false, "how TIME_WAIT and an orphan's FIN_WAIT2 ended",
-	 {{TIER_FENTRY, "tw_timer_handler", -1, {"time_wait_expired_fentry", "time_wait_killed_fentry"},
+	{"TIME_WAIT end",
+	 false,
+	 "how TIME_WAIT and an orphan's FIN_WAIT2 ended",
+	 {{TIER_FENTRY,
+	   "tw_timer_handler",
+	   -1,
+	   {"time_wait_expired_fentry", "time_wait_killed_fentry"},
 	   "inet_twsk_deschedule_put"},
-	  {TIER_KPROBE, "tw_timer_handler", -1, {"time_wait_expired_kprobe", "time_wait_killed_kprobe"},
+	  {TIER_KPROBE,
+	   "tw_timer_handler",
+	   -1,
+	   {"time_wait_expired_kprobe", "time_wait_killed_kprobe"},
 	   "inet_twsk_deschedule_put"},
 	  TRACEPOINT("timer_expire_entry", -1, "timer_expiry")}},
-	{"accepting process", false, "who accepted, until a process closes: the listener or a descriptor stands in",
+	{"accepting process",
+	 false,
+	 "who accepted, until a process closes: the listener or a descriptor stands in",
 	 {{TIER_FENTRY, "inet_csk_accept", 2, {"accept_fexit_2", NULL}, NULL},
 	  {TIER_FENTRY, "inet_csk_accept", 4, {"accept_fexit_4", NULL}, NULL}}},
-	{"out-of-memory kill", false, "that a killed process was an out-of-memory victim",
+	{"out-of-memory kill",
+	 false,
+	 "that a killed process was an out-of-memory victim",
 	 {TRACEPOINT("mark_victim", 1, "oom_kill_1"), TRACEPOINT("mark_victim", 2, "oom_kill_2")}},
-	{"existing sockets", false, "connections older than lastack, and their owners",
+	{"existing sockets",
+	 false,
+	 "connections older than lastack, and their owners",
 	 {{TIER_ITERATOR, "task_file", -1, {"iterate_files", NULL}, "bpf_sock_from_file"}}},
-	{"sockets without a file", false, "orphans older than lastack; re-synchronisation after losses",
+	{"sockets without a file",
+	 false,
+	 "orphans older than lastack; re-synchronisation after losses",
 	 {{TIER_ITERATOR, "tcp", -1, {"iterate_tcp", NULL}, NULL}}},
 };
 
@@ -61,8 +94,9 @@ const struct hook *hooks_table(size_t *count)
 const char *hook_tier_name(enum hook_tier tier)
 {
 	static const char *const names[] = {
-		[TIER_ANY] = "any",       [TIER_FENTRY] = "fentry",     [TIER_KPROBE] = "kprobe",
-		[TIER_TRACEPOINT] = "tracepoint", [TIER_ITERATOR] = "iterator",
+		[TIER_ANY] = "any",           [TIER_FENTRY] = "fentry",
+		[TIER_KPROBE] = "kprobe",     [TIER_TRACEPOINT] = "tracepoint",
+		[TIER_ITERATOR] = "iterator",
 	};
 
 	return names[tier];
@@ -154,7 +188,8 @@ static void hook_choose(const struct btf *btf, enum hook_tier wish, struct hook_
 		if (!status)
 			choice->option = &options[i];
 		else if (status != -EPROTONOSUPPORT && !choice->refused[0]) /* a variant is no better option */
-			snprintf(choice->refused, sizeof(choice->refused), "%s: %s", hook_tier_name(options[i].tier), why);
+			snprintf(choice->refused, sizeof(choice->refused), "%s: %s", hook_tier_name(options[i].tier),
+				 why);
 	}
 }
 

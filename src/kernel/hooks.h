@@ -12,22 +12,22 @@
 struct btf;
 
 enum hook_tier {
-	TIER_ANY,        /* as a wish: the best that works */
+	TIER_ANY, /* as a wish: the best that works */
 	TIER_FENTRY,
 	TIER_KPROBE,
 	TIER_TRACEPOINT,
 	TIER_ITERATOR,
 };
 
-#define HOOK_OPTIONS_MAX 4
+#define HOOK_OPTIONS_MAX  4
 #define HOOK_PROGRAMS_MAX 2
-#define HOOKS_MAX 16
-#define HOOK_WHY_BYTES 192
+#define HOOKS_MAX         16
+#define HOOK_WHY_BYTES    192
 
 struct hook_option {
 	enum hook_tier tier;
-	const char *target;    /* tracepoint, function, or object iterated over */
-	int arguments;         /* of the target; -1: any number */
+	const char *target; /* tracepoint, function, or object iterated over */
+	int arguments;      /* of the target; -1: any number */
 	const char *programs[HOOK_PROGRAMS_MAX];
 	const char *targets_more; /* a second function, for the second program; of an iterator, a helper it needs */
 };
@@ -35,14 +35,14 @@ struct hook_option {
 struct hook {
 	const char *fact;
 	bool required;
-	const char *lost;      /* what cannot be told without it */
+	const char *lost; /* what cannot be told without it */
 	struct hook_option options[HOOK_OPTIONS_MAX];
 };
 
 struct hook_choice {
 	const struct hook *hook;
-	const struct hook_option *option;  /* NULL: nothing works here */
-	char refused[HOOK_WHY_BYTES];      /* why a better option was refused, "" if it was not */
+	const struct hook_option *option; /* NULL: nothing works here */
+	char refused[HOOK_WHY_BYTES];     /* why a better option was refused, "" if it was not */
 };
 
 const char *hook_tier_name(enum hook_tier tier);

@@ -21,8 +21,8 @@ struct intake {
 	struct intake_sink sink;
 	struct event_existing *listed; /* in the order of their times, from `next` on */
 	size_t listed_count, listed_room, next;
-	uint64_t ring_last_ns;         /* until when the rings have been taken in */
-	bool listing_failed;           /* no memory for a listed socket */
+	uint64_t ring_last_ns; /* until when the rings have been taken in */
+	bool listing_failed;   /* no memory for a listed socket */
 	uint64_t owner_interval_ns, owner_last_ns;
 	uint64_t resync_last_ns;
 	bool resync_wanted;

@@ -69,7 +69,7 @@ static void programs_select(struct monitor *monitor)
 {
 	struct bpf_program *program;
 
-	bpf_object__for_each_program(program, monitor->skeleton->obj)
+	bpf_object__for_each_program (program, monitor->skeleton->obj)
 		bpf_program__set_autoload(program, false);
 	for (size_t i = 0; i < monitor->choice_count; i++) {
 		const struct hook_option *option = monitor->choices[i].option;
@@ -91,7 +91,7 @@ static int programs_attach(struct monitor *monitor, char *why, size_t size)
 {
 	struct bpf_program *program;
 
-	bpf_object__for_each_program(program, monitor->skeleton->obj) {
+	bpf_object__for_each_program (program, monitor->skeleton->obj) {
 		struct bpf_link *link;
 
 		if (!bpf_program__autoload(program) || bpf_program__expected_attach_type(program) == BPF_TRACE_ITER)
@@ -127,8 +127,9 @@ static bool kernel_is_locked_down(void)
 static int load_failed(int status, char *why, size_t size)
 {
 	if (kernel_is_locked_down())
-		snprintf(why, size, "the kernel is locked down (confidentiality): BPF may not read kernel memory; "
-				    "boot with lockdown=integrity or none");
+		snprintf(why, size,
+			 "the kernel is locked down (confidentiality): BPF may not read kernel memory; "
+			 "boot with lockdown=integrity or none");
 	else if (status == -EPERM)
 		snprintf(why, size, "no permission to use BPF: run as root, or grant CAP_BPF and CAP_PERFMON (%s)",
 			 libbpf_complaint);
@@ -151,7 +152,7 @@ static int hooks_check(const struct monitor *monitor, char *why, size_t size)
 }
 
 /* Together about this much, but each enough for a burst. */
-#define RINGS_BYTES (16U << 20)
+#define RINGS_BYTES    (16U << 20)
 #define RING_BYTES_MIN (1U << 20)
 
 static uint32_t ring_bytes_choose(const struct monitor *monitor, const struct monitor_config *config)
@@ -219,11 +220,12 @@ static int rings_install(struct monitor *monitor)
 
 	for (int cpu = 0; cpu < monitor->cpus && !status; cpu++)
 		status = bpf_map_update_elem(outer, &cpu, &monitor->ring_maps[monitor->ring_of_cpu[cpu]], 0);
-	return status ? status : rings_open(&monitor->rings, monitor->ring_maps, monitor->ring_count, monitor->ring_bytes);
+	return status ? status
+		      : rings_open(&monitor->rings, monitor->ring_maps, monitor->ring_count, monitor->ring_bytes);
 }
 
-static int monitor_load(struct monitor *monitor, const struct monitor_config *config, const struct btf *btf,
-			char *why, size_t size)
+static int monitor_load(struct monitor *monitor, const struct monitor_config *config, const struct btf *btf, char *why,
+			size_t size)
 {
 	int status;
 
@@ -260,8 +262,9 @@ int monitor_open(struct monitor **result, const struct monitor_config *config, c
 	monitor_complaint_clear();
 	btf = btf__load_vmlinux_btf();
 	if (!btf) {
-		snprintf(why, size, "this kernel has no BTF (/sys/kernel/btf/vmlinux): it needs CONFIG_DEBUG_INFO_BTF=y, "
-				    "which Debian's kernels since 5.10 have");
+		snprintf(why, size,
+			 "this kernel has no BTF (/sys/kernel/btf/vmlinux): it needs CONFIG_DEBUG_INFO_BTF=y, "
+			 "which Debian's kernels since 5.10 have");
 		free(monitor);
 		return -EOPNOTSUPP;
 	}
@@ -348,11 +351,12 @@ static const struct program_kind {
 };
 
 /* Skipped runs are generated and lost, unless the second copy got the event. */
-static void misses_add(const struct monitor *monitor, const uint64_t rescued[PROGRAM_PAIRS], struct event_counts *counts)
+static void misses_add(const struct monitor *monitor, const uint64_t rescued[PROGRAM_PAIRS],
+		       struct event_counts *counts)
 {
 	struct bpf_program *program;
 
-	bpf_object__for_each_program(program, monitor->skeleton->obj) {
+	bpf_object__for_each_program (program, monitor->skeleton->obj) {
 		const char *name = bpf_program__name(program);
 		uint64_t misses = program_misses(program);
 

@@ -14,16 +14,16 @@
 struct monitor {
 	struct lastack_bpf *skeleton;
 	struct rings *rings;
-	int *ring_maps;              /* one a CPU that is online */
-	uint32_t *ring_of_cpu;       /* index into ring_maps, for each possible CPU */
+	int *ring_maps;        /* one a CPU that is online */
+	uint32_t *ring_of_cpu; /* index into ring_maps, for each possible CPU */
 	uint32_t ring_count, ring_bytes;
-	int epoll;                   /* over ring_maps */
+	int epoll; /* over ring_maps */
 	struct bpf_link *links[MONITOR_LINKS_MAX];
 	size_t link_count;
 	struct hook_choice choices[HOOKS_MAX];
 	size_t choice_count;
-	int cpus;                    /* possible ones */
-	struct cpu_state *states;    /* one a possible CPU, as the map gives them */
+	int cpus;                 /* possible ones */
+	struct cpu_state *states; /* one a possible CPU, as the map gives them */
 };
 
 /* The first complaint of libbpf since it was last cleared; later ones only report consequences. */

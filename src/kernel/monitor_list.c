@@ -20,7 +20,7 @@
 #include "kernel/monitor_internal.h"
 
 /* Namespaces beyond this are not entered, and count as unreachable. */
-#define NETNS_MAX 4096
+#define NETNS_MAX       4096
 #define RECORDS_AT_ONCE 512
 
 struct netns_list {

@@ -25,7 +25,7 @@ static int program_load_alone(const struct btf *btf, struct program_trial *trial
 
 	if (!skeleton)
 		return -errno;
-	bpf_object__for_each_program(program, skeleton->obj)
+	bpf_object__for_each_program (program, skeleton->obj)
 		bpf_program__set_autoload(program, !strcmp(bpf_program__name(program), trial->program));
 	skeleton->rodata->has_cookie_helper = feature_cookie_helper(btf);
 	ring = bpf_map_create(BPF_MAP_TYPE_RINGBUF, "lastack_ring", 0, 0, 1 << 16, NULL);

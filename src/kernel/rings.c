@@ -22,7 +22,7 @@ struct rings {
 	uint32_t count, mask;
 	size_t page_bytes, data_bytes;
 	struct ring *ring;
-	uint32_t *heap;                /* indexes of rings that have a head, the oldest first */
+	uint32_t *heap; /* indexes of rings that have a head, the oldest first */
 	uint32_t heap_count;
 };
 

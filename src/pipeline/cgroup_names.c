@@ -10,7 +10,7 @@
 #include "pipeline/cgroup_names.h"
 
 #define SLOTS_FIRST 64
-#define NAMES_MAX 65536
+#define NAMES_MAX   65536
 
 struct cgroup_name {
 	uint64_t id; /* 0: free */

@@ -63,7 +63,8 @@ static bool report_wanted(const struct pipeline *pipeline, const struct connecti
 	       number_wanted(filter->netns, filter->netns_count, report->netns) &&
 	       number_wanted(filter->pids, filter->pid_count, report->pid) &&
 	       word_wanted(filter->comms, filter->comm_count, report->comm) &&
-	       word_wanted(filter->cgroups, filter->cgroup_count, cgroup_names_get(pipeline->cgroups, report->cgroup)) &&
+	       word_wanted(filter->cgroups, filter->cgroup_count,
+			   cgroup_names_get(pipeline->cgroups, report->cgroup)) &&
 	       (!filter->classes || filter->classes >> report->class & 1) &&
 	       (!filter->causes || filter->causes >> report->cause & 1);
 }
@@ -285,7 +286,7 @@ void pipeline_summary(const struct pipeline *pipeline, FILE *file)
 	const struct tracker_stats *stats = tracker_stats(pipeline->tracker);
 
 	fprintf(file, "%llu connections ended:", (unsigned long long)pipeline->reported);
-	for (unsigned class = 0; class < connection_class_count; class++)
+	for (unsigned class = 0; class < connection_class_count; class ++)
 		if (pipeline->by_class[class])
 			fprintf(file, " %llu %s", (unsigned long long)pipeline->by_class[class],
 				name_of(&class_names, class));
@@ -295,5 +296,6 @@ void pipeline_summary(const struct pipeline *pipeline, FILE *file)
 	summary_line(file, stats->unobserved, "ended without being seen");
 	summary_line(file, stats->gaps, "transitions were missed");
 	summary_line(file, stats->given_up_live, "live connections were given up for want of room (--max-connections)");
-	summary_line(file, stats->given_up_closed, "closed ones were given up early for want of room (--max-connections)");
+	summary_line(file, stats->given_up_closed,
+		     "closed ones were given up early for want of room (--max-connections)");
 }

@@ -14,29 +14,29 @@
 #include "report/fields.h"
 #include "store/recording.h"
 
-#define FILTER_PIDS_MAX 16
-#define FILTER_COMMS_MAX 8
+#define FILTER_PIDS_MAX         16
+#define FILTER_COMMS_MAX        8
 #define FILTER_CGROUP_PATHS_MAX FILTER_CGROUPS_MAX
 
 /* What the operator wants to see. Empty lists and zero sets let everything pass. */
 struct report_filter {
-	unsigned family;                 /* 4, 6, or 0 for both */
+	unsigned family; /* 4, 6, or 0 for both */
 	struct port_list local_ports, remote_ports;
 	unsigned netns_count, pid_count, comm_count, cgroup_count;
 	uint32_t netns[FILTER_NETNS_MAX];
 	uint32_t pids[FILTER_PIDS_MAX];
 	const char *comms[FILTER_COMMS_MAX];
 	const char *cgroups[FILTER_CGROUP_PATHS_MAX];
-	uint64_t classes, causes;        /* sets of enum values */
+	uint64_t classes, causes; /* sets of enum values */
 };
 
 struct pipeline_options {
 	enum report_format format;
-	bool silent;                     /* no lines at all: only follow */
-	bool events;                     /* a line for each event too */
+	bool silent; /* no lines at all: only follow */
+	bool events; /* a line for each event too */
 	bool time_of_day;
-	uint32_t columns;                /* width of the terminal, 0: no limit */
-	uint64_t count;                  /* stop after so many connections, 0: never */
+	uint32_t columns; /* width of the terminal, 0: no limit */
+	uint64_t count;   /* stop after so many connections, 0: never */
 	uint64_t settle_ns;
 	uint32_t max_connections;
 	uint64_t seed;

@@ -13,7 +13,8 @@ static void absent_append(struct text *text)
 static void cell_time(struct text *text, const struct field_source *source, unsigned width)
 {
 	if (source->context->time_of_day)
-		return text_append_time_of_day(text, field_wall_us(source->context, source->report->end_ns), width >= 12);
+		return text_append_time_of_day(text, field_wall_us(source->context, source->report->end_ns),
+					       width >= 12);
 	text_append_seconds(text, source->since_first_ns, 3, width);
 }
 
@@ -129,17 +130,25 @@ static void cell_cause(struct text *text, const struct field_source *source, uns
 static void who_append(struct text *text, const struct connection_report *report)
 {
 	static const char *const initiators[connection_initiator_count] = {
-		[INITIATOR_UNKNOWN] = TEXT_ABSENT, [INITIATOR_LOCAL_APP] = "app", [INITIATOR_LOCAL_EXIT] = "exit",
+		[INITIATOR_UNKNOWN] = TEXT_ABSENT,   [INITIATOR_LOCAL_APP] = "app",     [INITIATOR_LOCAL_EXIT] = "exit",
 		[INITIATOR_LOCAL_KERNEL] = "kernel", [INITIATOR_LOCAL_ADMIN] = "admin", [INITIATOR_PEER] = "peer",
 		[INITIATOR_NETWORK] = "network",
 	};
 	static const char *const hows[connection_how_count] = {
-		[HOW_CLOSE] = "close", [HOW_SHUTDOWN] = "shutdown", [HOW_LINGER] = "linger",
-		[HOW_DISCONNECT] = "disconnect", [HOW_LISTENER_CLOSE] = "unlisten", [HOW_TIMER] = "timer",
-		[HOW_LIMIT] = "limit", [HOW_SOCK_DESTROY] = "destroy", [HOW_NETNS_EXIT] = "netns", [HOW_ICMP] = "icmp",
+		[HOW_CLOSE] = "close",
+		[HOW_SHUTDOWN] = "shutdown",
+		[HOW_LINGER] = "linger",
+		[HOW_DISCONNECT] = "disconnect",
+		[HOW_LISTENER_CLOSE] = "unlisten",
+		[HOW_TIMER] = "timer",
+		[HOW_LIMIT] = "limit",
+		[HOW_SOCK_DESTROY] = "destroy",
+		[HOW_NETNS_EXIT] = "netns",
+		[HOW_ICMP] = "icmp",
 	};
 
-	text_append_str(text, report->initiator < connection_initiator_count ? initiators[report->initiator] : TEXT_ABSENT);
+	text_append_str(text,
+			report->initiator < connection_initiator_count ? initiators[report->initiator] : TEXT_ABSENT);
 	if (report->initiator == INITIATOR_PEER || report->initiator == INITIATOR_UNKNOWN ||
 	    report->how >= connection_how_count || !hows[report->how])
 		return;
@@ -218,7 +227,7 @@ static void cell_error(struct text *text, const struct field_source *source, uns
  */
 static void cell_path(struct text *text, const struct field_source *source, unsigned width)
 {
-	static const char *const short_names[] = {"?", "EST", "SYNS", "SYNR", "FIN1", "FIN2", "TWAIT",
+	static const char *const short_names[] = {"?",     "EST",   "SYNS", "SYNR",   "FIN1",    "FIN2", "TWAIT",
 						  "CLOSE", "CWAIT", "LACK", "LISTEN", "CLOSING", "SYNR"};
 	static const unsigned known = sizeof(short_names) / sizeof(short_names[0]), close_state = 7;
 	const struct connection_report *report = source->report;
@@ -245,26 +254,37 @@ static void cell_path(struct text *text, const struct field_source *source, unsi
  */
 const struct field_column column_time = {
 	.title = "TIME", .place = 1, .right = true, .steps = {{5, 8}, {24, 12}}, .cell = cell_time};
-const struct field_column column_owner = {
-	.title = "COMM/PID", .place = 2, .stretches = true, .steps = {{4, 11}, {11, 14}, {17, 18}, {26, 23}},
-	.cell = cell_owner};
+const struct field_column column_owner = {.title = "COMM/PID",
+					  .place = 2,
+					  .stretches = true,
+					  .steps = {{4, 11}, {11, 14}, {17, 18}, {26, 23}},
+					  .cell = cell_owner};
 const struct field_column column_local = {
 	.title = "LOCAL", .wide = 21, .place = 3, .steps = {{3, 6}, {18, 21}, {25, 27}, {30, 47}}, .cell = cell_local};
-const struct field_column column_remote = {
-	.title = "REMOTE", .place = 4, .stretches = true, .steps = {{2, 19}, {10, 21}, {23, 27}, {29, 47}},
-	.cell = cell_remote};
+const struct field_column column_remote = {.title = "REMOTE",
+					   .place = 4,
+					   .stretches = true,
+					   .steps = {{2, 19}, {10, 21}, {23, 27}, {29, 47}},
+					   .cell = cell_remote};
 const struct field_column column_role = {
 	.title = "R", .title_wide = "ROLE", .wide = 6, .place = 5, .steps = {{8, 1}, {19, 6}}, .cell = cell_role};
 const struct field_column column_age = {
 	.title = "AGE", .place = 6, .right = true, .steps = {{6, 5}, {14, 6}}, .cell = cell_age};
-const struct field_column column_cause = {
-	.title = "CAUSE", .title_wide = "CLASS/CAUSE", .wide = 45, .place = 7,
-	.steps = {{1, CAUSE_SHORT_MAX + 1}, {15, 26}, {16, 45}, {28, 66}}, .cell = cell_cause};
+const struct field_column column_cause = {.title = "CAUSE",
+					  .title_wide = "CLASS/CAUSE",
+					  .wide = 45,
+					  .place = 7,
+					  .steps = {{1, CAUSE_SHORT_MAX + 1}, {15, 26}, {16, 45}, {28, 66}},
+					  .cell = cell_cause};
 const struct field_column column_who = {
 	.title = "WHO", .wide = 14, .place = 8, .steps = {{7, WHO_SHORT_MAX}, {13, 14}}, .cell = cell_who};
-const struct field_column column_bytes = {
-	.title = "BYTES", .title_wide = "SENT RECV", .wide = 9, .place = 9, .right = true, .steps = {{9, 4}, {12, 9}},
-	.cell = cell_bytes};
+const struct field_column column_bytes = {.title = "BYTES",
+					  .title_wide = "SENT RECV",
+					  .wide = 9,
+					  .place = 9,
+					  .right = true,
+					  .steps = {{9, 4}, {12, 9}},
+					  .cell = cell_bytes};
 const struct field_column column_retransmits = {
 	.title = "RETR", .place = 10, .right = true, .steps = {{20, 4}}, .cell = cell_retransmits};
 const struct field_column column_error = {.title = "ERROR", .place = 11, .steps = {{21, 12}}, .cell = cell_error};

@@ -8,7 +8,7 @@
 
 #include "container.h"
 
-#define SCOPE ".scope"
+#define SCOPE   ".scope"
 #define MONITOR "conmon-"
 
 static bool component_ends_with(const char *component, size_t length, const char *end)

@@ -5,9 +5,9 @@
 #include "event_items.h"
 
 static const char *const flag_names[] = {
-	"task_acts", "file_alive", "file_dead", "task_exiting", "socket_dead", "socket_done",
-	"keepalive_on", "linger_zero", "has_socket", "repair", "window_zero", "nothing_in_flight",
-	"linger2_negative", "passive", "reset_stateless", "memory_over",
+	"task_acts",        "file_alive",  "file_dead",       "task_exiting", "socket_dead", "socket_done",
+	"keepalive_on",     "linger_zero", "has_socket",      "repair",       "window_zero", "nothing_in_flight",
+	"linger2_negative", "passive",     "reset_stateless", "memory_over",
 };
 const struct name_table event_flag_names = {flag_names, sizeof(flag_names) / sizeof(flag_names[0])};
 _Static_assert(1 << (sizeof(flag_names) / sizeof(flag_names[0]) - 1) == EVENT_MEMORY_OVER, "each flag has its word");
@@ -16,7 +16,7 @@ static const char *const probe_array[] = {[PROBE_KEEPALIVE] = "keepalive", [PROB
 static const struct name_table probe_names = {probe_array, 2};
 
 static const char *const change_array[] = {
-	[TIME_WAIT_BEGIN] = "begin", [TIME_WAIT_EXPIRED] = "expired", [TIME_WAIT_KILLED] = "killed",
+	[TIME_WAIT_BEGIN] = "begin",   [TIME_WAIT_EXPIRED] = "expired", [TIME_WAIT_KILLED] = "killed",
 	[TIME_WAIT_REUSED] = "reused", [TIME_WAIT_RESET] = "reset",
 };
 static const struct name_table change_names = {change_array, 5};
@@ -31,9 +31,18 @@ static const struct name_table source_names = {source_array, 2};
 static const char *const timer_array[] = {NULL, "retransmit", NULL, "probe", NULL, "loss_probe", "reorder"};
 static const struct name_table timer_names = {timer_array, 7};
 
-#define ITEM(kind, structure, member, type) {kind, type, offsetof(struct structure, member), #member, NULL}
-#define NAMED(kind, structure, member, table) {kind, ITEM_NAME, offsetof(struct structure, member), #member, &table}
-#define TICKS(kind, structure, member, name) {kind, ITEM_TICKS, offsetof(struct structure, member), name, NULL}
+#define ITEM(kind, structure, member, type)                                                                            \
+	{                                                                                                              \
+		kind, type, offsetof(struct structure, member), #member, NULL                                          \
+	}
+#define NAMED(kind, structure, member, table)                                                                          \
+	{                                                                                                              \
+		kind, ITEM_NAME, offsetof(struct structure, member), #member, &table                                   \
+	}
+#define TICKS(kind, structure, member, name)                                                                           \
+	{                                                                                                              \
+		kind, ITEM_TICKS, offsetof(struct structure, member), name, NULL                                       \
+	}
 
 const struct event_item event_items[] = {
 	NAMED(EVENT_BIRTH, event_birth, old_state, tcp_state_names),
@@ -141,21 +150,11 @@ const struct event_tuple *event_tuple_find(const struct event_header *event, uns
 	const struct event_existing *existing = body;
 
 	switch (event->kind) {
-	case EVENT_BIRTH:
-		*family = birth->family;
-		return &birth->tuple;
-	case EVENT_RETRANSMIT_SYNACK:
-		*family = synack->family;
-		return &synack->tuple;
-	case EVENT_RESET_SENT:
-		*family = reset->family;
-		return reset->family ? &reset->tuple : NULL;
-	case EVENT_EXISTING:
-		*family = existing->family;
-		return &existing->tuple;
-	default:
-		*family = 0;
-		return NULL;
+	case EVENT_BIRTH: *family = birth->family; return &birth->tuple;
+	case EVENT_RETRANSMIT_SYNACK: *family = synack->family; return &synack->tuple;
+	case EVENT_RESET_SENT: *family = reset->family; return reset->family ? &reset->tuple : NULL;
+	case EVENT_EXISTING: *family = existing->family; return &existing->tuple;
+	default: *family = 0; return NULL;
 	}
 }
 
@@ -165,13 +164,9 @@ unsigned event_local_port(const struct event_header *event)
 
 	switch (event->kind) {
 	case EVENT_STATE:
-	case EVENT_STATE_TASK:
-		return ((const struct event_state *)body)->local_port;
-	case EVENT_CLOSE:
-		return ((const struct event_close *)body)->local_port;
-	case EVENT_RETRANSMIT:
-		return ((const struct event_retransmit *)body)->local_port;
-	default:
-		return 0;
+	case EVENT_STATE_TASK: return ((const struct event_state *)body)->local_port;
+	case EVENT_CLOSE: return ((const struct event_close *)body)->local_port;
+	case EVENT_RETRANSMIT: return ((const struct event_retransmit *)body)->local_port;
+	default: return 0;
 	}
 }

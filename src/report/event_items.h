@@ -15,20 +15,20 @@ enum event_item_type {
 	ITEM_U32_OPTIONAL, /* absent: UINT32_MAX */
 	ITEM_U32_NONZERO,  /* absent: 0 */
 	ITEM_U64,
-	ITEM_U64_NONZERO,  /* absent: 0 */
+	ITEM_U64_NONZERO, /* absent: 0 */
 	ITEM_S32,
-	ITEM_EXIT_CODE,    /* s32, absent without EVENT_TASK_EXITING */
-	ITEM_NAME,         /* u8, by `names` */
-	ITEM_ERRNO,        /* u8, 0 absent */
-	ITEM_ERRNO_S16,    /* 0 or -errno */
-	ITEM_TICKS,        /* u32 jiffies, given as milliseconds; absent: UINT32_MAX */
+	ITEM_EXIT_CODE, /* s32, absent without EVENT_TASK_EXITING */
+	ITEM_NAME,      /* u8, by `names` */
+	ITEM_ERRNO,     /* u8, 0 absent */
+	ITEM_ERRNO_S16, /* 0 or -errno */
+	ITEM_TICKS,     /* u32 jiffies, given as milliseconds; absent: UINT32_MAX */
 	ITEM_COMM,
 };
 
 struct event_item {
-	uint8_t kind;      /* enum event_kind */
-	uint8_t type;      /* enum event_item_type */
-	uint8_t offset;    /* in the event */
+	uint8_t kind;   /* enum event_kind */
+	uint8_t type;   /* enum event_item_type */
+	uint8_t offset; /* in the event */
 	const char *name;
 	const struct name_table *names;
 };

@@ -14,16 +14,16 @@ struct event_writer {
 	uint64_t tick_ns;
 	unsigned columns;
 	unsigned time_width, local_width; /* of the table */
-	struct text line;                   /* kept for its memory */
+	struct text line;                 /* kept for its memory */
 	bool has_first;
 	uint64_t first_ns;
 };
 
-#define TIME_WIDTH 12
+#define TIME_WIDTH        12
 #define TIME_WIDTH_NARROW 8
-#define KIND_WIDTH 17
-#define ENDPOINT_WIDTH 21
-#define PORT_WIDTH 6
+#define KIND_WIDTH        17
+#define ENDPOINT_WIDTH    21
+#define PORT_WIDTH        6
 
 struct event_writer *event_writer_create(enum report_format format, const struct report_context *context,
 					 uint64_t tick_ns, unsigned columns)
@@ -90,30 +90,18 @@ static void item_value_get(const struct event_writer *writer, const struct event
 	const int32_t *s32 = member;
 
 	switch ((enum event_item_type)item->type) {
-	case ITEM_U8:
-		return value_set_number(value, *u8, true);
-	case ITEM_U32:
-		return value_set_number(value, *u32, true);
-	case ITEM_U32_OPTIONAL:
-		return value_set_number(value, *u32, *u32 != UINT32_MAX);
-	case ITEM_U32_NONZERO:
-		return value_set_number(value, *u32, *u32);
-	case ITEM_U64:
-		return value_set_number(value, *u64, true);
-	case ITEM_U64_NONZERO:
-		return value_set_number(value, *u64, *u64);
-	case ITEM_TICKS:
-		return value_set_number(value, *u32 * writer->tick_ns / 1000000, *u32 != UINT32_MAX);
-	case ITEM_S32:
-		return value_set_signed(value, *s32, true);
-	case ITEM_EXIT_CODE:
-		return value_set_signed(value, *s32, event->flags & EVENT_TASK_EXITING);
-	case ITEM_NAME:
-		return value_set_word(value, name_of(item->names, *u8));
-	case ITEM_ERRNO:
-		return value_set_word(value, errno_name(*u8));
-	case ITEM_ERRNO_S16:
-		return value_set_word(value, errno_name(-*s16));
+	case ITEM_U8: return value_set_number(value, *u8, true);
+	case ITEM_U32: return value_set_number(value, *u32, true);
+	case ITEM_U32_OPTIONAL: return value_set_number(value, *u32, *u32 != UINT32_MAX);
+	case ITEM_U32_NONZERO: return value_set_number(value, *u32, *u32);
+	case ITEM_U64: return value_set_number(value, *u64, true);
+	case ITEM_U64_NONZERO: return value_set_number(value, *u64, *u64);
+	case ITEM_TICKS: return value_set_number(value, *u32 * writer->tick_ns / 1000000, *u32 != UINT32_MAX);
+	case ITEM_S32: return value_set_signed(value, *s32, true);
+	case ITEM_EXIT_CODE: return value_set_signed(value, *s32, event->flags & EVENT_TASK_EXITING);
+	case ITEM_NAME: return value_set_word(value, name_of(item->names, *u8));
+	case ITEM_ERRNO: return value_set_word(value, errno_name(*u8));
+	case ITEM_ERRNO_S16: return value_set_word(value, errno_name(-*s16));
 	case ITEM_COMM:
 		value->text = member;
 		value->length = strnlen(member, EVENT_COMM_BYTES);
@@ -268,7 +256,7 @@ static void table_time_append(struct event_writer *writer, struct text *line, co
 	}
 	if (writer->context->time_of_day)
 		text_append_time_of_day(&cell, field_wall_us(writer->context, event->time_ns),
-					 writer->time_width == TIME_WIDTH);
+					writer->time_width == TIME_WIDTH);
 	else
 		text_append_seconds(&cell, (int64_t)(event->time_ns - writer->first_ns), 6, writer->time_width);
 	text_append_column(line, cell.data, cell.length, writer->time_width, true);

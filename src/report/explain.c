@@ -59,9 +59,7 @@ static bool write_owner_first(struct text *text, const struct connection_report 
 static bool write_act(struct text *text, const struct connection_report *report)
 {
 	switch (report->how) {
-	case HOW_SHUTDOWN:
-		text_append_str(text, "shut down its sending side");
-		break;
+	case HOW_SHUTDOWN: text_append_str(text, "shut down its sending side"); break;
 	case HOW_EXIT:
 		text_append_str(text, "exited");
 		if (report->exit_code >= 0) {
@@ -83,8 +81,7 @@ static bool write_act(struct text *text, const struct connection_report *report)
 			text_append_str(text, " because memory ran out");
 		text_append_str(text, " and thereby closed");
 		break;
-	default:
-		text_append_str(text, "closed");
+	default: text_append_str(text, "closed");
 	}
 	return true;
 }
@@ -250,12 +247,26 @@ static const struct {
 	const char *name;
 	word_write *write;
 } words[] = {
-	{"Owner", write_owner_first}, {"owner", write_owner}, {"act", write_act}, {"answer", write_peer_answer},
-	{"peer", write_peer}, {"port", write_local_port}, {"age", write_age}, {"age_and_bytes", write_age_and_bytes},
-	{"unread", write_unread}, {"unacked", write_unacked}, {"retries", write_retries},
-	{"synacks", write_synack_retries}, {"probes", write_probes}, {"silence", write_silence},
-	{"user_timeout", write_user_timeout}, {"error", write_error}, {"reason", write_reason},
-	{"linger", write_linger}, {"aborter", write_aborter}, {"gap", write_gap},
+	{"Owner", write_owner_first},
+	{"owner", write_owner},
+	{"act", write_act},
+	{"answer", write_peer_answer},
+	{"peer", write_peer},
+	{"port", write_local_port},
+	{"age", write_age},
+	{"age_and_bytes", write_age_and_bytes},
+	{"unread", write_unread},
+	{"unacked", write_unacked},
+	{"retries", write_retries},
+	{"synacks", write_synack_retries},
+	{"probes", write_probes},
+	{"silence", write_silence},
+	{"user_timeout", write_user_timeout},
+	{"error", write_error},
+	{"reason", write_reason},
+	{"linger", write_linger},
+	{"aborter", write_aborter},
+	{"gap", write_gap},
 };
 
 #define AFTER "[, after {age_and_bytes}]."
@@ -265,16 +276,16 @@ static const char *const templates[connection_cause_count] = {
 	[CAUSE_FIN_LOCAL_FIRST] = "{Owner} {act} first; {answer}" AFTER,
 	[CAUSE_FIN_PEER_FIRST] = "The peer {peer} closed first and {owner} followed" AFTER,
 	[CAUSE_FIN_SIMULTANEOUS] = "{Owner} and the peer closed at the same moment" AFTER,
-	[CAUSE_RST_SENT_LINGER] =
-		"{Owner} {act} with {linger}, which resets the connection[ and drops {unacked} not yet acknowledged]" AFTER,
+	[CAUSE_RST_SENT_LINGER] = "{Owner} {act} with {linger}, which resets the connection[ and drops {unacked} not "
+				  "yet acknowledged]" AFTER,
 	[CAUSE_RST_SENT_UNREAD_DATA] =
 		"{Owner} {act} without reading all that had come[ ({unread} left)], so the kernel sent a reset" AFTER,
-	[CAUSE_RST_SENT_DATA_AFTER_CLOSE] =
-		"{Owner} had already closed when more data came from the peer, so the kernel answered with a reset" AFTER,
+	[CAUSE_RST_SENT_DATA_AFTER_CLOSE] = "{Owner} had already closed when more data came from the peer, so the "
+					    "kernel answered with a reset" AFTER,
 	[CAUSE_RST_SENT_DISCONNECT] =
 		"{Owner} dissolved the connection with connect(AF_UNSPEC), so the kernel sent a reset" AFTER,
-	[CAUSE_RST_SENT_LISTENER_CLOSED] =
-		"The listener on port {port} was closed before anyone accepted the connection of {peer}, so the kernel reset it.",
+	[CAUSE_RST_SENT_LISTENER_CLOSED] = "The listener on port {port} was closed before anyone accepted the "
+					   "connection of {peer}, so the kernel reset it.",
 	[CAUSE_RST_SENT_PROTOCOL] =
 		"The peer sent a segment that does not fit the connection, so the kernel reset it[ ({reason})]" AFTER,
 	[CAUSE_RST_RECEIVED] = "The peer {peer} reset the connection" AFTER,
@@ -284,19 +295,19 @@ static const char *const templates[connection_cause_count] = {
 	[CAUSE_FIN_RETRANSMIT_TIMEOUT] =
 		"{Owner} closed, but the peer never acknowledged the FIN and the kernel gave up[ after {retries}]"
 		"[; nothing was heard for {silence}].",
-	[CAUSE_USER_TIMEOUT] =
-		"Data stayed unacknowledged for longer than TCP_USER_TIMEOUT allows[ ({user_timeout})], so the kernel gave up"
-		"[ after {retries}][ with {error}].",
+	[CAUSE_USER_TIMEOUT] = "Data stayed unacknowledged for longer than TCP_USER_TIMEOUT allows[ ({user_timeout})], "
+			       "so the kernel gave up"
+			       "[ after {retries}][ with {error}].",
 	[CAUSE_KEEPALIVE_PROBES_UNANSWERED] =
 		"The peer {peer} answered no keepalive probe[ ({probes})], so the kernel ended the idle connection"
 		"[ with {error}][; nothing was heard for {silence}].",
-	[CAUSE_KEEPALIVE_USER_TIMEOUT] =
-		"The peer {peer} was silent[ through {probes}] for longer than TCP_USER_TIMEOUT allows[ ({user_timeout})], so the"
-		" kernel ended the idle connection[ with {error}].",
-	[CAUSE_ZERO_WINDOW_TIMEOUT] =
-		"The peer {peer} kept its receive window closed[ through {probes}], so the kernel gave up[ with {error}].",
-	[CAUSE_FIN_WAIT2_TIMEOUT] =
-		"{Owner} closed and the peer acknowledged, but it never closed its side before the kernel's time limit" AFTER,
+	[CAUSE_KEEPALIVE_USER_TIMEOUT] = "The peer {peer} was silent[ through {probes}] for longer than "
+					 "TCP_USER_TIMEOUT allows[ ({user_timeout})], so the"
+					 " kernel ended the idle connection[ with {error}].",
+	[CAUSE_ZERO_WINDOW_TIMEOUT] = "The peer {peer} kept its receive window closed[ through {probes}], so the "
+				      "kernel gave up[ with {error}].",
+	[CAUSE_FIN_WAIT2_TIMEOUT] = "{Owner} closed and the peer acknowledged, but it never closed its side before the "
+				    "kernel's time limit" AFTER,
 	[CAUSE_REFUSED] = "{peer} refused the connection of {owner}[ ({error})].",
 	[CAUSE_SYN_TIMEOUT] =
 		"{peer} did not answer the connection attempt of {owner}[ within {age}][ and {retries}][ ({error})].",
@@ -306,8 +317,8 @@ static const char *const templates[connection_cause_count] = {
 	[CAUSE_CANCELLED] = "{Owner} gave up connecting to {peer} before an answer came[, after {age}].",
 	[CAUSE_RESET_IN_HANDSHAKE] = "A reset broke off the handshake with {peer}[, after {age}].",
 	[CAUSE_DESTROYED] = "An administrator destroyed the socket[ ({aborter})][ of {owner}]" AFTER,
-	[CAUSE_ORPHAN_LIMIT] =
-		"The kernel dropped the connection because too many had no process left (net.ipv4.tcp_max_orphans)" AFTER,
+	[CAUSE_ORPHAN_LIMIT] = "The kernel dropped the connection because too many had no process left "
+			       "(net.ipv4.tcp_max_orphans)" AFTER,
 	[CAUSE_MEMORY] = "The kernel dropped the connection because TCP ran out of memory (net.ipv4.tcp_mem)" AFTER,
 	[CAUSE_NETNS_EXIT] = "The network namespace was taken down and the connection with it" AFTER,
 	[CAUSE_ICMP_ERROR] = "An ICMP message ended the connection[ with {error}]" AFTER,
@@ -324,7 +335,8 @@ static const struct {
 	{CAUSE_RST_RECEIVED, CONTEXT_ANSWER_TO_KEEPALIVE,
 	 "A keepalive probe found that the peer {peer} no longer knows the connection: it answered with a reset."},
 	{CAUSE_RST_RECEIVED, CONTEXT_AFTER_CHALLENGE_ACK,
-	 "The peer {peer} sent an unacceptable segment, got an ACK as a challenge and answered it with a reset, as a host "
+	 "The peer {peer} sent an unacceptable segment, got an ACK as a challenge and answered it with a reset, as a "
+	 "host "
 	 "does that has restarted."},
 	{CAUSE_RST_RECEIVED, CONTEXT_AFTER_LOCAL_FIN,
 	 "{Owner} had closed its side; the peer {peer} answered with a reset instead of closing too" AFTER},

@@ -235,76 +235,80 @@ static const struct field_group conformance_group = {"conformance", NULL};
 static const struct field_group process_group = {"process", process_present};
 static const struct field_group keepalive_group = {"keepalive", keepalive_present};
 
-#define AT(member) .offset = offsetof(struct connection_report, member)
+#define AT(member)                .offset = offsetof(struct connection_report, member)
 #define UNSIGNED(kind_of, member) .type = FIELD_UNSIGNED, .kind = kind_of, AT(member)
-#define SIGNED(kind_of, member) .type = FIELD_SIGNED, .kind = kind_of, AT(member)
-#define NAMED(table, member) .type = FIELD_WORD, .kind = KIND_NAME, .names = &table, AT(member)
+#define SIGNED(kind_of, member)   .type = FIELD_SIGNED, .kind = kind_of, AT(member)
+#define NAMED(table, member)      .type = FIELD_WORD, .kind = KIND_NAME, .names = &table, AT(member)
 #define COMPUTED(type_of, getter) .type = type_of, .kind = KIND_COMPUTED, .get = getter
-#define LIST(writer) .type = FIELD_LIST, .kind = KIND_LIST, .list = writer
-#define IN(group_of) .group = &group_of##_group
+#define LIST(writer)              .type = FIELD_LIST, .kind = KIND_LIST, .list = writer
+#define IN(group_of)              .group = &group_of##_group
 
 const struct field fields[] = {
-	{.name = "schema", .type = FIELD_UNSIGNED, .kind = KIND_CONSTANT, .constant = 1,
+	{.name = "schema",
+	 .type = FIELD_UNSIGNED,
+	 .kind = KIND_CONSTANT,
+	 .constant = 1,
 	 .help = "version of this format"},
-	{.name = "type", COMPUTED(FIELD_WORD, get_type),
-	 .help = "connection"},
-	{.name = "revision", UNSIGNED(KIND_U32, revision),
+	{.name = "type", COMPUTED(FIELD_WORD, get_type), .help = "connection"},
+	{.name = "revision",
+	 UNSIGNED(KIND_U32, revision),
 	 .help = "1 for the first report of a connection; a higher one replaces it"},
-	{.name = "id", COMPUTED(FIELD_WORD, get_id),
+	{.name = "id",
+	 COMPUTED(FIELD_WORD, get_id),
 	 .help = "client ISN '-' server ISN: the same at both ends and across NAT"},
-	{.name = "cookie", UNSIGNED(KIND_U64, cookie),
-	 .help = "socket cookie, unique on this host since boot"},
-	{.name = "community_id", COMPUTED(FIELD_WORD, get_community_id),
-	 .help = "Community ID, version 1, seed 0"},
-	{.name = "host", COMPUTED(FIELD_TEXT, get_host),
-	 .help = "name of this host"},
-	{.name = "netns", UNSIGNED(KIND_U32, netns),
-	 .help = "network namespace, its inode number"},
-	{.name = "family", COMPUTED(FIELD_WORD, get_family),
-	 .help = "ipv4 or ipv6"},
-	{.name = "local_addr", COMPUTED(FIELD_WORD, get_local_addr), .column = &column_local,
-	 .help = "local address"},
-	{.name = "local_port", UNSIGNED(KIND_U16, local_port),
-	 .help = "local port"},
-	{.name = "remote_addr", COMPUTED(FIELD_WORD, get_remote_addr), .column = &column_remote,
+	{.name = "cookie", UNSIGNED(KIND_U64, cookie), .help = "socket cookie, unique on this host since boot"},
+	{.name = "community_id", COMPUTED(FIELD_WORD, get_community_id), .help = "Community ID, version 1, seed 0"},
+	{.name = "host", COMPUTED(FIELD_TEXT, get_host), .help = "name of this host"},
+	{.name = "netns", UNSIGNED(KIND_U32, netns), .help = "network namespace, its inode number"},
+	{.name = "family", COMPUTED(FIELD_WORD, get_family), .help = "ipv4 or ipv6"},
+	{.name = "local_addr", COMPUTED(FIELD_WORD, get_local_addr), .column = &column_local, .help = "local address"},
+	{.name = "local_port", UNSIGNED(KIND_U16, local_port), .help = "local port"},
+	{.name = "remote_addr",
+	 COMPUTED(FIELD_WORD, get_remote_addr),
+	 .column = &column_remote,
 	 .help = "remote address"},
-	{.name = "remote_port", UNSIGNED(KIND_U16, remote_port),
-	 .help = "remote port"},
-	{.name = "role", NAMED(role_names, role), .column = &column_role,
+	{.name = "remote_port", UNSIGNED(KIND_U16, remote_port), .help = "remote port"},
+	{.name = "role",
+	 NAMED(role_names, role),
+	 .column = &column_role,
 	 .help = "client opened, server accepted, both opened at once"},
-	{.name = "class", NAMED(class_names, class),
-	 .help = "kind of end"},
-	{.name = "cause", NAMED(cause_names, cause), .column = &column_cause,
-	 .help = "what ended the connection"},
-	{.name = "context", NAMED(context_names, context),
-	 .help = "what makes the cause more precise"},
-	{.name = "initiator", NAMED(initiator_names, initiator), .column = &column_who,
+	{.name = "class", NAMED(class_names, class), .help = "kind of end"},
+	{.name = "cause", NAMED(cause_names, cause), .column = &column_cause, .help = "what ended the connection"},
+	{.name = "context", NAMED(context_names, context), .help = "what makes the cause more precise"},
+	{.name = "initiator",
+	 NAMED(initiator_names, initiator),
+	 .column = &column_who,
 	 .help = "who ended the connection"},
-	{.name = "how", NAMED(how_names, how),
-	 .help = "by what the initiator ended it"},
-	{.name = "exit_code", SIGNED(KIND_INT_OPTIONAL, exit_code),
+	{.name = "how", NAMED(how_names, how), .help = "by what the initiator ended it"},
+	{.name = "exit_code",
+	 SIGNED(KIND_INT_OPTIONAL, exit_code),
 	 .help = "exit status of the process that ended it by exiting"},
-	{.name = "exit_signal", SIGNED(KIND_INT_OPTIONAL, exit_signal),
-	 .help = "signal that killed that process"},
-	{.name = "error", COMPUTED(FIELD_WORD, get_error), .column = &column_error,
+	{.name = "exit_signal", SIGNED(KIND_INT_OPTIONAL, exit_signal), .help = "signal that killed that process"},
+	{.name = "error",
+	 COMPUTED(FIELD_WORD, get_error),
+	 .column = &column_error,
 	 .help = "errno that the application gets"},
-	{.name = "rst_reason", COMPUTED(FIELD_WORD, get_rst_reason),
+	{.name = "rst_reason",
+	 COMPUTED(FIELD_WORD, get_rst_reason),
 	 .help = "the kernel's own word for why it sent a reset"},
-	{.name = "evidence", LIST(list_evidence),
-	 .help = "observed facts that the verdict rests on"},
-	{.name = "explain", COMPUTED(FIELD_TEXT, get_explain),
-	 .help = "one sentence for a person"},
-	{.name = "completeness", NAMED(completeness_names, completeness),
+	{.name = "evidence", LIST(list_evidence), .help = "observed facts that the verdict rests on"},
+	{.name = "explain", COMPUTED(FIELD_TEXT, get_explain), .help = "one sentence for a person"},
+	{.name = "completeness",
+	 NAMED(completeness_names, completeness),
 	 .help = "complete, partial (began unseen, or a gap), inferred (end unseen)"},
-	{.name = "start_us", SIGNED(KIND_INSTANT, start_ns),
-	 .help = "birth, microseconds since the epoch"},
-	{.name = "end_us", SIGNED(KIND_INSTANT, end_ns), .column = &column_time,
+	{.name = "start_us", SIGNED(KIND_INSTANT, start_ns), .help = "birth, microseconds since the epoch"},
+	{.name = "end_us",
+	 SIGNED(KIND_INSTANT, end_ns),
+	 .column = &column_time,
 	 .help = "end, microseconds since the epoch"},
-	{.name = "duration_us", COMPUTED(FIELD_UNSIGNED, get_duration), .column = &column_age,
+	{.name = "duration_us",
+	 COMPUTED(FIELD_UNSIGNED, get_duration),
+	 .column = &column_age,
 	 .help = "from birth to end, microseconds"},
-	{.name = "handshake_us", UNSIGNED(KIND_SPAN, handshake_ns),
-	 .help = "length of the handshake, microseconds"},
-	{.name = "states", LIST(list_states), .column = &column_path,
+	{.name = "handshake_us", UNSIGNED(KIND_SPAN, handshake_ns), .help = "length of the handshake, microseconds"},
+	{.name = "states",
+	 LIST(list_states),
+	 .column = &column_path,
 	 .help = "states passed through, at_us in microseconds since start_us"},
 	{IN(time_wait), .name = "begin_us", SIGNED(KIND_INSTANT, time_wait_begin_ns),
 	 .help = "begin of TIME_WAIT, microseconds since the epoch"},
@@ -316,48 +320,46 @@ const struct field fields[] = {
 	 .help = "expired, reused, reset, unknown; null while it stands"},
 	{IN(conformance), .name = "verdict", NAMED(conformance_names, conformance),
 	 .help = "the transitions against RFC 9293"},
-	{IN(conformance), .name = "notes", LIST(list_notes),
-	 .help = "transitions worth a word"},
+	{IN(conformance), .name = "notes", LIST(list_notes), .help = "transitions worth a word"},
 	{IN(process), .name = "pid", UNSIGNED(KIND_U32_OPTIONAL, pid), .column = &column_owner,
 	 .help = "process that owns the connection"},
-	{IN(process), .name = "comm", COMPUTED(FIELD_TEXT, get_comm),
-	 .help = "its name"},
-	{IN(process), .name = "uid", UNSIGNED(KIND_U32_OPTIONAL, uid),
-	 .help = "its user"},
-	{IN(process), .name = "cgroup", COMPUTED(FIELD_TEXT, get_cgroup),
-	 .help = "path of its cgroup"},
+	{IN(process), .name = "comm", COMPUTED(FIELD_TEXT, get_comm), .help = "its name"},
+	{IN(process), .name = "uid", UNSIGNED(KIND_U32_OPTIONAL, uid), .help = "its user"},
+	{IN(process), .name = "cgroup", COMPUTED(FIELD_TEXT, get_cgroup), .help = "path of its cgroup"},
 	{IN(process), .name = "container_id", COMPUTED(FIELD_WORD, get_container_id),
 	 .help = "container id found in that path"},
 	{IN(process), .name = "source", NAMED(process_source_names, process_source),
 	 .help = "by what the owner was learnt"},
-	{.name = "bytes_sent", UNSIGNED(KIND_U64_OPTIONAL, bytes_sent), .column = &column_bytes,
+	{.name = "bytes_sent",
+	 UNSIGNED(KIND_U64_OPTIONAL, bytes_sent),
+	 .column = &column_bytes,
 	 .help = "payload sent, without retransmissions"},
-	{.name = "bytes_received", UNSIGNED(KIND_U64_OPTIONAL, bytes_received),
-	 .help = "payload received"},
-	{.name = "unacked_bytes", UNSIGNED(KIND_U32_OPTIONAL, unacked_bytes),
+	{.name = "bytes_received", UNSIGNED(KIND_U64_OPTIONAL, bytes_received), .help = "payload received"},
+	{.name = "unacked_bytes",
+	 UNSIGNED(KIND_U32_OPTIONAL, unacked_bytes),
 	 .help = "sent but not acknowledged at the end"},
-	{.name = "unread_bytes", UNSIGNED(KIND_U32_OPTIONAL, unread_bytes),
-	 .help = "received but not read at the end"},
-	{.name = "retransmits", UNSIGNED(KIND_U32_OPTIONAL, retransmits), .column = &column_retransmits,
+	{.name = "unread_bytes", UNSIGNED(KIND_U32_OPTIONAL, unread_bytes), .help = "received but not read at the end"},
+	{.name = "retransmits",
+	 UNSIGNED(KIND_U32_OPTIONAL, retransmits),
+	 .column = &column_retransmits,
 	 .help = "segments sent again"},
-	{.name = "timeouts", UNSIGNED(KIND_U32_OPTIONAL, timeouts),
-	 .help = "retransmission timeouts"},
+	{.name = "timeouts", UNSIGNED(KIND_U32_OPTIONAL, timeouts), .help = "retransmission timeouts"},
 	{IN(keepalive), .name = "enabled", .type = FIELD_BOOLEAN, .kind = KIND_BOOLEAN, AT(keepalive_enabled),
 	 .help = "SO_KEEPALIVE"},
 	{IN(keepalive), .name = "idle_s", UNSIGNED(KIND_U32_OPTIONAL, keepalive_idle_s),
 	 .help = "TCP_KEEPIDLE, seconds"},
 	{IN(keepalive), .name = "interval_s", UNSIGNED(KIND_U32_OPTIONAL, keepalive_interval_s),
 	 .help = "TCP_KEEPINTVL, seconds"},
-	{IN(keepalive), .name = "probes", UNSIGNED(KIND_U32_OPTIONAL, keepalive_probes),
-	 .help = "TCP_KEEPCNT"},
+	{IN(keepalive), .name = "probes", UNSIGNED(KIND_U32_OPTIONAL, keepalive_probes), .help = "TCP_KEEPCNT"},
 	{IN(keepalive), .name = "probes_sent", UNSIGNED(KIND_U32_OPTIONAL, keepalive_probes_sent),
 	 .help = "probes sent"},
-	{.name = "user_timeout_ms", UNSIGNED(KIND_U32_OPTIONAL, user_timeout_ms),
+	{.name = "user_timeout_ms",
+	 UNSIGNED(KIND_U32_OPTIONAL, user_timeout_ms),
 	 .help = "TCP_USER_TIMEOUT, milliseconds"},
-	{.name = "silent_us", UNSIGNED(KIND_SPAN, silent_ns),
+	{.name = "silent_us",
+	 UNSIGNED(KIND_SPAN, silent_ns),
 	 .help = "since the last segment from the peer, microseconds"},
-	{.name = "srtt_us", UNSIGNED(KIND_U32_OPTIONAL, srtt_us),
-	 .help = "smoothed round-trip time, microseconds"},
+	{.name = "srtt_us", UNSIGNED(KIND_U32_OPTIONAL, srtt_us), .help = "smoothed round-trip time, microseconds"},
 };
 const unsigned field_count = sizeof(fields) / sizeof(fields[0]);
 
@@ -393,30 +395,20 @@ static void member_get(const struct field *field, const struct field_source *sou
 	const bool *boolean = member;
 
 	switch (field->kind) {
-	case KIND_U16:
-		return value_set_number(value, *u16, false);
-	case KIND_U32:
-		return value_set_number(value, *u32, false);
-	case KIND_U32_OPTIONAL:
-		return value_set_number(value, *u32, *u32 == ABSENT_U32);
-	case KIND_U64:
-		return value_set_number(value, *u64, false);
-	case KIND_U64_OPTIONAL:
-		return value_set_number(value, *u64, *u64 == ABSENT_U64);
-	case KIND_SPAN:
-		return value_set_number(value, *u64 / 1000, *u64 == ABSENT_U64);
-	case KIND_INSTANT:
-		return value_set_signed(value, field_wall_us(source->context, *u64), *u64 == ABSENT_U64);
-	case KIND_INT_OPTIONAL:
-		return value_set_signed(value, *number, *number < 0);
-	case KIND_NAME:
-		return value_set_word(value, name_of(field->names, *u32));
+	case KIND_U16: return value_set_number(value, *u16, false);
+	case KIND_U32: return value_set_number(value, *u32, false);
+	case KIND_U32_OPTIONAL: return value_set_number(value, *u32, *u32 == ABSENT_U32);
+	case KIND_U64: return value_set_number(value, *u64, false);
+	case KIND_U64_OPTIONAL: return value_set_number(value, *u64, *u64 == ABSENT_U64);
+	case KIND_SPAN: return value_set_number(value, *u64 / 1000, *u64 == ABSENT_U64);
+	case KIND_INSTANT: return value_set_signed(value, field_wall_us(source->context, *u64), *u64 == ABSENT_U64);
+	case KIND_INT_OPTIONAL: return value_set_signed(value, *number, *number < 0);
+	case KIND_NAME: return value_set_word(value, name_of(field->names, *u32));
 	case KIND_BOOLEAN:
 		value->type = FIELD_BOOLEAN;
 		value->boolean = *boolean;
 		return;
-	default:
-		value->type = FIELD_ABSENT;
+	default: value->type = FIELD_ABSENT;
 	}
 }
 

@@ -21,27 +21,27 @@ struct report_context {
 	/* Path of a cgroup (valid until the next call) or NULL where it is not known. May be NULL. */
 	const char *(*cgroup_path)(void *arg, uint64_t cgroup_id);
 	void *arg;
-	bool time_of_day;                /* table: local time of day, not seconds since the first line */
+	bool time_of_day; /* table: local time of day, not seconds since the first line */
 };
 
 /* A report together with what was made of it once for all fields. */
 struct field_source {
 	const struct connection_report *report;
 	const struct report_context *context;
-	const char *cgroup;      /* path or NULL */
-	const char *explain;     /* the sentence, not NUL-terminated */
+	const char *cgroup;  /* path or NULL */
+	const char *explain; /* the sentence, not NUL-terminated */
 	size_t explain_length;
-	int64_t since_first_ns;  /* from the end in the first line to the end in this one */
+	int64_t since_first_ns; /* from the end in the first line to the end in this one */
 };
 
 enum field_type {
-	FIELD_ABSENT,   /* as the type of a value only: the fact is not known */
+	FIELD_ABSENT, /* as the type of a value only: the fact is not known */
 	FIELD_UNSIGNED,
 	FIELD_SIGNED,
 	FIELD_BOOLEAN,
-	FIELD_TEXT,     /* any bytes */
-	FIELD_WORD,     /* text of lower-case words, hex digits, addresses: needs no escaping */
-	FIELD_LIST,     /* several texts: see field.list */
+	FIELD_TEXT, /* any bytes */
+	FIELD_WORD, /* text of lower-case words, hex digits, addresses: needs no escaping */
+	FIELD_LIST, /* several texts: see field.list */
 };
 
 struct field_value {
@@ -68,7 +68,7 @@ extern const struct name_table report_format_names; /* enum report_format: the v
 
 /* How a fact stands in the report: what its getter reads. */
 enum field_kind {
-	KIND_CONSTANT,     /* `constant` */
+	KIND_CONSTANT, /* `constant` */
 	KIND_U16,
 	KIND_U32,
 	KIND_U32_OPTIONAL, /* absent: ABSENT_U32 */
@@ -76,11 +76,11 @@ enum field_kind {
 	KIND_U64_OPTIONAL, /* absent: ABSENT_U64 */
 	KIND_INT_OPTIONAL, /* absent: negative */
 	KIND_BOOLEAN,
-	KIND_NAME,         /* an enum in an unsigned int, named by `names` */
-	KIND_INSTANT,      /* monotonic ns, absent: ABSENT_U64; given as wall clock us */
-	KIND_SPAN,         /* ns, absent: ABSENT_U64; given as us */
-	KIND_COMPUTED,     /* by `get` */
-	KIND_LIST,         /* by `list` */
+	KIND_NAME,     /* an enum in an unsigned int, named by `names` */
+	KIND_INSTANT,  /* monotonic ns, absent: ABSENT_U64; given as wall clock us */
+	KIND_SPAN,     /* ns, absent: ABSENT_U64; given as us */
+	KIND_COMPUTED, /* by `get` */
+	KIND_LIST,     /* by `list` */
 };
 
 /* A JSON object inside the report that is null as a whole where `present` says so. */
@@ -103,7 +103,7 @@ struct field_column {
 	const char *title_wide; /* from the width `wide` on; NULL: the same title */
 	uint8_t wide, place;
 	bool right;
-	bool stretches;         /* may end between two of its steps, to use up what is left */
+	bool stretches; /* may end between two of its steps, to use up what is left */
 	struct column_step {
 		uint8_t priority, width;
 	} steps[COLUMN_STEPS_MAX]; /* unused ones are zero */
@@ -116,7 +116,7 @@ struct field {
 	const char *help;                /* for the documentation */
 	enum field_type type;            /* of its value where it is present */
 	enum field_kind kind;
-	uint16_t offset;                 /* in struct connection_report */
+	uint16_t offset; /* in struct connection_report */
 	uint64_t constant;
 	const struct name_table *names;
 	void (*get)(const struct field_source *source, struct field_value *value);

@@ -10,8 +10,8 @@
 #include "names.h"
 
 #define NAME_OF_LINE(name, text, ...) [name] = text,
-#define NAME_TABLE(table, LIST) \
-	static const char *const table##_array[] = {LIST(NAME_OF_LINE)}; \
+#define NAME_TABLE(table, LIST)                                                                                        \
+	static const char *const table##_array[] = {LIST(NAME_OF_LINE)};                                               \
 	const struct name_table table = {table##_array, sizeof(table##_array) / sizeof(table##_array[0])}
 
 NAME_TABLE(class_names, CONNECTION_CLASSES);
@@ -26,68 +26,68 @@ NAME_TABLE(conformance_names, CONFORMANCES);
 NAME_TABLE(time_wait_end_names, TIME_WAIT_ENDS);
 
 /* include/net/tcp_states.h: number, name there, value of network.connection.state. */
-#define TCP_STATES(X) \
-	X(1, "ESTABLISHED", "established") \
-	X(2, "SYN_SENT", "syn_sent") \
-	X(3, "SYN_RECV", "syn_received") \
-	X(4, "FIN_WAIT1", "fin_wait_1") \
-	X(5, "FIN_WAIT2", "fin_wait_2") \
-	X(6, "TIME_WAIT", "time_wait") \
-	X(7, "CLOSE", "closed") \
-	X(8, "CLOSE_WAIT", "close_wait") \
-	X(9, "LAST_ACK", "last_ack") \
-	X(10, "LISTEN", "listen") \
-	X(11, "CLOSING", "closing") \
+#define TCP_STATES(X)                                                                                                  \
+	X(1, "ESTABLISHED", "established")                                                                             \
+	X(2, "SYN_SENT", "syn_sent")                                                                                   \
+	X(3, "SYN_RECV", "syn_received")                                                                               \
+	X(4, "FIN_WAIT1", "fin_wait_1")                                                                                \
+	X(5, "FIN_WAIT2", "fin_wait_2")                                                                                \
+	X(6, "TIME_WAIT", "time_wait")                                                                                 \
+	X(7, "CLOSE", "closed")                                                                                        \
+	X(8, "CLOSE_WAIT", "close_wait")                                                                               \
+	X(9, "LAST_ACK", "last_ack")                                                                                   \
+	X(10, "LISTEN", "listen")                                                                                      \
+	X(11, "CLOSING", "closing")                                                                                    \
 	X(12, "NEW_SYN_RECV", "syn_received")
 
 #define NAME_OF_LINE_OTEL(number, kernel, otel) [number] = otel,
-#define TCP_STATES_OTEL(X) TCP_STATES(NAME_OF_LINE_OTEL)
+#define TCP_STATES_OTEL(X)                      TCP_STATES(NAME_OF_LINE_OTEL)
 
 NAME_TABLE(tcp_state_names, TCP_STATES);
 NAME_TABLE(tcp_state_otel_names, TCP_STATES_OTEL);
 
 /* enum sk_rst_reason (include/net/rstreason.h, since 6.10) without its prefix SK_RST_REASON_. */
-#define RESET_REASON_LIST(X) \
-	X(RESET_REASON_UNKNOWN, NULL) \
-	X(RESET_REASON_NOT_SPECIFIED, "NOT_SPECIFIED") \
-	X(RESET_REASON_NO_SOCKET, "NO_SOCKET") \
-	X(RESET_REASON_INVALID_ACK_SEQUENCE, "TCP_INVALID_ACK_SEQUENCE") \
-	X(RESET_REASON_PAWS, "TCP_RFC7323_PAWS") \
-	X(RESET_REASON_TOO_OLD_ACK, "TCP_TOO_OLD_ACK") \
-	X(RESET_REASON_ACK_UNSENT_DATA, "TCP_ACK_UNSENT_DATA") \
-	X(RESET_REASON_FLAGS, "TCP_FLAGS") \
-	X(RESET_REASON_OLD_ACK, "TCP_OLD_ACK") \
-	X(RESET_REASON_ABORT_ON_DATA, "TCP_ABORT_ON_DATA") \
-	X(RESET_REASON_TIMEWAIT_SOCKET, "TCP_TIMEWAIT_SOCKET") \
-	X(RESET_REASON_INVALID_SYN, "INVALID_SYN") \
-	X(RESET_REASON_ABORT_ON_CLOSE, "TCP_ABORT_ON_CLOSE") \
-	X(RESET_REASON_ABORT_ON_LINGER, "TCP_ABORT_ON_LINGER") \
-	X(RESET_REASON_ABORT_ON_MEMORY, "TCP_ABORT_ON_MEMORY") \
-	X(RESET_REASON_STATE, "TCP_STATE") \
-	X(RESET_REASON_KEEPALIVE_TIMEOUT, "TCP_KEEPALIVE_TIMEOUT") \
-	X(RESET_REASON_DISCONNECT_WITH_DATA, "TCP_DISCONNECT_WITH_DATA") \
-	X(RESET_REASON_MPTCP, "MPTCP") \
-	X(RESET_REASON_ERROR, "ERROR") \
+#define RESET_REASON_LIST(X)                                                                                           \
+	X(RESET_REASON_UNKNOWN, NULL)                                                                                  \
+	X(RESET_REASON_NOT_SPECIFIED, "NOT_SPECIFIED")                                                                 \
+	X(RESET_REASON_NO_SOCKET, "NO_SOCKET")                                                                         \
+	X(RESET_REASON_INVALID_ACK_SEQUENCE, "TCP_INVALID_ACK_SEQUENCE")                                               \
+	X(RESET_REASON_PAWS, "TCP_RFC7323_PAWS")                                                                       \
+	X(RESET_REASON_TOO_OLD_ACK, "TCP_TOO_OLD_ACK")                                                                 \
+	X(RESET_REASON_ACK_UNSENT_DATA, "TCP_ACK_UNSENT_DATA")                                                         \
+	X(RESET_REASON_FLAGS, "TCP_FLAGS")                                                                             \
+	X(RESET_REASON_OLD_ACK, "TCP_OLD_ACK")                                                                         \
+	X(RESET_REASON_ABORT_ON_DATA, "TCP_ABORT_ON_DATA")                                                             \
+	X(RESET_REASON_TIMEWAIT_SOCKET, "TCP_TIMEWAIT_SOCKET")                                                         \
+	X(RESET_REASON_INVALID_SYN, "INVALID_SYN")                                                                     \
+	X(RESET_REASON_ABORT_ON_CLOSE, "TCP_ABORT_ON_CLOSE")                                                           \
+	X(RESET_REASON_ABORT_ON_LINGER, "TCP_ABORT_ON_LINGER")                                                         \
+	X(RESET_REASON_ABORT_ON_MEMORY, "TCP_ABORT_ON_MEMORY")                                                         \
+	X(RESET_REASON_STATE, "TCP_STATE")                                                                             \
+	X(RESET_REASON_KEEPALIVE_TIMEOUT, "TCP_KEEPALIVE_TIMEOUT")                                                     \
+	X(RESET_REASON_DISCONNECT_WITH_DATA, "TCP_DISCONNECT_WITH_DATA")                                               \
+	X(RESET_REASON_MPTCP, "MPTCP")                                                                                 \
+	X(RESET_REASON_ERROR, "ERROR")                                                                                 \
 	X(RESET_REASON_OTHER, "OTHER")
 
 NAME_TABLE(reset_reason_names, RESET_REASON_LIST);
 _Static_assert(sizeof(reset_reason_names_array) / sizeof(char *) == RESET_REASONS, "each reason has its word");
 
-#define EVENT_KIND_LIST(X) \
-	X(EVENT_NONE, NULL) \
-	X(EVENT_BIRTH, "birth") \
-	X(EVENT_STATE, "state") \
-	X(EVENT_STATE_TASK, "state_task") \
-	X(EVENT_CLOSE, "close") \
-	X(EVENT_RETRANSMIT, "retransmit") \
-	X(EVENT_RETRANSMIT_SYNACK, "retransmit_synack") \
-	X(EVENT_RESET_SENT, "reset_sent") \
-	X(EVENT_RESET_RECEIVED, "reset_received") \
-	X(EVENT_ERROR, "error") \
-	X(EVENT_PROBE, "probe") \
-	X(EVENT_TIME_WAIT, "time_wait") \
-	X(EVENT_ACCEPT, "accept") \
-	X(EVENT_OOM_KILL, "oom_kill") \
+#define EVENT_KIND_LIST(X)                                                                                             \
+	X(EVENT_NONE, NULL)                                                                                            \
+	X(EVENT_BIRTH, "birth")                                                                                        \
+	X(EVENT_STATE, "state")                                                                                        \
+	X(EVENT_STATE_TASK, "state_task")                                                                              \
+	X(EVENT_CLOSE, "close")                                                                                        \
+	X(EVENT_RETRANSMIT, "retransmit")                                                                              \
+	X(EVENT_RETRANSMIT_SYNACK, "retransmit_synack")                                                                \
+	X(EVENT_RESET_SENT, "reset_sent")                                                                              \
+	X(EVENT_RESET_RECEIVED, "reset_received")                                                                      \
+	X(EVENT_ERROR, "error")                                                                                        \
+	X(EVENT_PROBE, "probe")                                                                                        \
+	X(EVENT_TIME_WAIT, "time_wait")                                                                                \
+	X(EVENT_ACCEPT, "accept")                                                                                      \
+	X(EVENT_OOM_KILL, "oom_kill")                                                                                  \
 	X(EVENT_EXISTING, "existing")
 
 NAME_TABLE(event_kind_names, EVENT_KIND_LIST);

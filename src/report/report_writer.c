@@ -30,7 +30,7 @@ struct report_writer {
 	struct column_layout layout;
 	struct text sentence, list; /* kept for their memory */
 	bool has_first;
-	uint64_t first_end_ns;      /* of the first line: where its seconds begin */
+	uint64_t first_end_ns; /* of the first line: where its seconds begin */
 };
 
 static void lead_make(struct json_lead *lead, unsigned i)
@@ -100,14 +100,10 @@ static void json_value_append(struct text *text, const struct field_value *value
 	char *at;
 
 	switch (value->type) {
-	case FIELD_UNSIGNED:
-		return text_append_u64(text, value->number);
-	case FIELD_SIGNED:
-		return text_append_i64(text, value->signed_number);
-	case FIELD_BOOLEAN:
-		return text_append_str(text, value->boolean ? "true" : "false");
-	case FIELD_TEXT:
-		return text_append_json_string(text, value->text, value->length);
+	case FIELD_UNSIGNED: return text_append_u64(text, value->number);
+	case FIELD_SIGNED: return text_append_i64(text, value->signed_number);
+	case FIELD_BOOLEAN: return text_append_str(text, value->boolean ? "true" : "false");
+	case FIELD_TEXT: return text_append_json_string(text, value->text, value->length);
 	case FIELD_WORD:
 		at = text_reserve(text, value->length + 2);
 		if (!at)
@@ -117,8 +113,7 @@ static void json_value_append(struct text *text, const struct field_value *value
 		at[value->length + 1] = '"';
 		text->length += value->length + 2;
 		return;
-	default:
-		text_append_str(text, "null");
+	default: text_append_str(text, "null");
 	}
 }
 

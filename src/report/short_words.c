@@ -69,12 +69,9 @@ static const struct short_word short_hows[connection_how_count] = {
 
 /* For what is not known in more detail; a word explained elsewhere has no meaning here. */
 static const struct short_word short_initiators[connection_initiator_count] = {
-	[INITIATOR_UNKNOWN] = {TEXT_ABSENT, NULL},
-	[INITIATOR_LOCAL_APP] = {"app", "the application"},
-	[INITIATOR_LOCAL_EXIT] = {"exit", NULL},
-	[INITIATOR_LOCAL_KERNEL] = {"kernel", "the kernel"},
-	[INITIATOR_LOCAL_ADMIN] = {"admin", NULL},
-	[INITIATOR_PEER] = {"peer", "the peer"},
+	[INITIATOR_UNKNOWN] = {TEXT_ABSENT, NULL},    [INITIATOR_LOCAL_APP] = {"app", "the application"},
+	[INITIATOR_LOCAL_EXIT] = {"exit", NULL},      [INITIATOR_LOCAL_KERNEL] = {"kernel", "the kernel"},
+	[INITIATOR_LOCAL_ADMIN] = {"admin", NULL},    [INITIATOR_PEER] = {"peer", "the peer"},
 	[INITIATOR_NETWORK] = {"net", "the network"},
 };
 
@@ -161,8 +158,9 @@ static void legend_causes_append(struct text *text)
 			text_append_str(text, name_of(&class_names, class));
 			text_append_char(text, '\n');
 		}
-		legend_word_append(text, line->word, name_of(refines ? &context_names : &cause_names,
-							     refines ? line->context : line->cause),
+		legend_word_append(text, line->word,
+				   name_of(refines ? &context_names : &cause_names,
+					   refines ? line->context : line->cause),
 				   full_width, line->meaning);
 	}
 }

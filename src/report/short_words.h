@@ -13,7 +13,7 @@
 #include "text.h"
 
 #define CAUSE_SHORT_MAX 11 /* one less than the narrowest column: a '*' may follow */
-#define WHO_SHORT_MAX 6
+#define WHO_SHORT_MAX   6
 
 /*
  * The cause in one word that begins with what stands for its class (fin, rst, rto, keep, tmo, syn,

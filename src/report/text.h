@@ -23,8 +23,8 @@ struct text {
 	bool borrowed; /* the memory is somebody else's: it cannot grow */
 };
 
-#define TEXT_ADDRESS_BYTES 48 /* enough for the longest IPv6 address and its NUL */
-#define TEXT_ABSENT "-"       /* what a table shows for a fact that is not known */
+#define TEXT_ADDRESS_BYTES 48  /* enough for the longest IPv6 address and its NUL */
+#define TEXT_ABSENT        "-" /* what a table shows for a fact that is not known */
 
 /* Frees the memory; the buffer is empty and usable again. */
 void text_free(struct text *text);

@@ -39,8 +39,8 @@
 #include "event.h"
 
 #define RECORDING_SETTINGS_MAX 32
-#define RECORDING_KEY_BYTES 32
-#define RECORDING_VALUE_BYTES 256
+#define RECORDING_KEY_BYTES    32
+#define RECORDING_VALUE_BYTES  256
 
 struct recording_setting {
 	char key[RECORDING_KEY_BYTES];     /* NUL-terminated */
@@ -51,9 +51,9 @@ struct recording_setting {
 struct recording_facts {
 	char host[RECORDING_VALUE_BYTES];
 	char kernel[RECORDING_VALUE_BYTES];
-	uint64_t tick_ns;                 /* length of a jiffy */
+	uint64_t tick_ns; /* length of a jiffy */
 	int64_t wall_minus_monotonic_ns;
-	uint64_t start_ns;                /* CLOCK_MONOTONIC */
+	uint64_t start_ns; /* CLOCK_MONOTONIC */
 	unsigned setting_count;
 	struct recording_setting settings[RECORDING_SETTINGS_MAX];
 };

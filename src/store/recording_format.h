@@ -9,11 +9,11 @@
 #include <endian.h>
 #include <stdint.h>
 
-#define RECORDING_MAGIC "LASTACK\x1a"
-#define RECORDING_MAGIC_BYTES 8
+#define RECORDING_MAGIC          "LASTACK\x1a"
+#define RECORDING_MAGIC_BYTES    8
 #define RECORDING_FORMAT_VERSION 1
-#define RECORDING_PAYLOAD_MAX 65536
-#define RECORDING_PATH_MAX 4096
+#define RECORDING_PAYLOAD_MAX    65536
+#define RECORDING_PATH_MAX       4096
 
 /* Structures in host order would do on little endian machines only; these are converted by le32toh(). */
 struct recording_header {

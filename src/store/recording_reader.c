@@ -19,11 +19,11 @@
 struct recording_reader {
 	FILE *file;
 	struct recording_facts facts;
-	uint64_t offset;         /* of the next byte in the file */
+	uint64_t offset; /* of the next byte in the file */
 	struct recording_totals totals;
-	uint32_t payload_bytes;  /* of the block at hand */
-	uint32_t used;           /* of these */
-	uint32_t records_left;   /* in the block at hand */
+	uint32_t payload_bytes; /* of the block at hand */
+	uint32_t used;          /* of these */
+	uint32_t records_left;  /* in the block at hand */
 	bool finished;
 	int error;
 	char message[256];
@@ -33,7 +33,7 @@ struct recording_reader {
 
 /* Remembers the first failure and what to say of it. Returns `error`. */
 __attribute__((format(printf, 3, 4))) static int reader_fail(struct recording_reader *reader, int error,
-							      const char *format, ...)
+							     const char *format, ...)
 {
 	va_list arguments;
 
@@ -134,7 +134,8 @@ static int header_read(struct recording_reader *reader)
 		return reader->error;
 	if (memcmp(header.magic, RECORDING_MAGIC, RECORDING_MAGIC_BYTES))
 		return reader_fail(reader, -EBADMSG, "not a recording of lastack");
-	if (le32toh(header.format_version) != RECORDING_FORMAT_VERSION || le32toh(header.event_version) != EVENT_VERSION)
+	if (le32toh(header.format_version) != RECORDING_FORMAT_VERSION ||
+	    le32toh(header.event_version) != EVENT_VERSION)
 		return reader_fail(reader, -EPROTONOSUPPORT,
 				   "made by another version (format %u, events %u; this one reads %d and %d)",
 				   le32toh(header.format_version), le32toh(header.event_version),
@@ -268,16 +269,14 @@ static bool record_parse(struct recording_reader *reader, const unsigned char *b
 			return false;
 		record->time_ns = number_at(bytes);
 		return true;
-	case RECORDING_CGROUP:
-		return cgroup_parse(reader, bytes, length, record);
+	case RECORDING_CGROUP: return cgroup_parse(reader, bytes, length, record);
 	case RECORDING_LOSS:
 		if (length != sizeof(record->loss))
 			return false;
 		memcpy(&record->loss, bytes, sizeof(record->loss));
 		record->time_ns = record->loss.time_ns;
 		return true;
-	default:
-		return false;
+	default: return false;
 	}
 }
 

@@ -22,9 +22,9 @@
 
 struct recording_writer {
 	int fd;
-	int error;               /* -errno of the first write that failed */
-	uint32_t record_count;   /* in the block being filled */
-	uint32_t used;           /* bytes of its payload */
+	int error;             /* -errno of the first write that failed */
+	uint32_t record_count; /* in the block being filled */
+	uint32_t used;         /* bytes of its payload */
 	struct recording_totals totals;
 	struct {
 		struct recording_block header;

@@ -25,9 +25,16 @@ static const char *const format_texts[] = {"table", "json"};
 static const struct name_table format_names = {format_texts, 2}; /* enum report_format without CSV */
 
 static const struct option_spec specs[] = {
-	{.short_name = 'o', .long_name = "output", .argument = "FORMAT", .type = OPTION_NAME, .names = &format_names,
-	 .offset = offsetof(struct check_options, format), .help = "table or json (one object a line)"},
-	{.long_name = "programs", .type = OPTION_FLAG, .offset = offsetof(struct check_options, programs),
+	{.short_name = 'o',
+	 .long_name = "output",
+	 .argument = "FORMAT",
+	 .type = OPTION_NAME,
+	 .names = &format_names,
+	 .offset = offsetof(struct check_options, format),
+	 .help = "table or json (one object a line)"},
+	{.long_name = "programs",
+	 .type = OPTION_FLAG,
+	 .offset = offsetof(struct check_options, programs),
 	 .help = "show every BPF program to the verifier, also those not chosen here"},
 };
 
@@ -41,8 +48,8 @@ static void print_table(const struct hook_choice *choices, size_t count)
 	struct utsname name;
 
 	uname(&name);
-	printf("lastack %s on Linux %s %s\n\n%-22s %-11s %s\n", LASTACK_VERSION_TEXT, name.release, name.machine, "HOOK", "TIER",
-	       "ATTACHED TO");
+	printf("lastack %s on Linux %s %s\n\n%-22s %-11s %s\n", LASTACK_VERSION_TEXT, name.release, name.machine,
+	       "HOOK", "TIER", "ATTACHED TO");
 	for (size_t i = 0; i < count; i++) {
 		printf("%-22s %-11s %s\n", choices[i].hook->fact, tier_of(&choices[i]),
 		       choices[i].option ? choices[i].option->target : "");

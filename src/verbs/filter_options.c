@@ -119,10 +119,12 @@ static uint32_t terminal_columns(void)
 	return columns && atoi(columns) >= 40 ? (uint32_t)atoi(columns) : FILE_COLUMNS;
 }
 
-int pipeline_options_finish(const struct option_verb *verb, struct pipeline_options *options, bool only_v4, bool only_v6)
+int pipeline_options_finish(const struct option_verb *verb, struct pipeline_options *options, bool only_v4,
+			    bool only_v6)
 {
 	if (options->events && options->format == REPORT_CSV)
-		return options_error(verb, "--events", "events of different kinds have no common columns: use table or json");
+		return options_error(verb, "--events",
+				     "events of different kinds have no common columns: use table or json");
 	if (only_v4 != only_v6)
 		options->filter.family = only_v4 ? 4 : 6;
 	if (!options->columns)

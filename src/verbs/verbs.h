@@ -6,17 +6,17 @@
 #define LASTACK_VERBS_VERBS_H
 
 /* LASTACK_VERSION comes from the makefile as a bare number, so that no quotes pass through shells. */
-#define VERB_TEXT_OF(token) #token
-#define VERB_TEXT(macro) VERB_TEXT_OF(macro)
+#define VERB_TEXT_OF(token)  #token
+#define VERB_TEXT(macro)     VERB_TEXT_OF(macro)
 #define LASTACK_VERSION_TEXT VERB_TEXT(LASTACK_VERSION)
 
 /* Documented in the README; shared by all verbs. */
 enum exit_status {
 	EXIT_DONE = 0,
-	EXIT_FINDINGS = 1,     /* diagnose, audit, check: something was found */
-	EXIT_USAGE = 2,        /* wrong use */
-	EXIT_UNSUPPORTED = 3,  /* no permission, or the kernel cannot */
-	EXIT_FAILED = 4,       /* any other failure */
+	EXIT_FINDINGS = 1,    /* diagnose, audit, check: something was found */
+	EXIT_USAGE = 2,       /* wrong use */
+	EXIT_UNSUPPORTED = 3, /* no permission, or the kernel cannot */
+	EXIT_FAILED = 4,      /* any other failure */
 };
 
 /* Each takes the arguments from its own name on, and returns an exit status. */

@@ -32,18 +32,38 @@ const struct option_spec watch_specs[] = {
 	FILTER_OPTIONS(struct watch_options),
 	OUTPUT_OPTIONS(struct watch_options),
 	TRACKER_OPTIONS(struct watch_options),
-	{.long_name = "legend", .type = OPTION_FLAG, .offset = offsetof(struct watch_options, legend),
+	{.long_name = "legend",
+	 .type = OPTION_FLAG,
+	 .offset = offsetof(struct watch_options, legend),
 	 .help = "print what the short words of a narrow table mean, and end"},
-	{.short_name = 'd', .long_name = "duration", .argument = "SECONDS", .type = OPTION_DURATION, .minimum = 1,
-	 .offset = offsetof(struct watch_options, duration_ns), .help = "stop after so long"},
-	{.long_name = "record", .argument = "FILE", .type = OPTION_STRING,
-	 .offset = offsetof(struct watch_options, recording), .help = "keep the raw events too, for lastack replay"},
-	{.long_name = "ring-size", .argument = "BYTES", .type = OPTION_U64, .minimum = 4096, .maximum = 1ULL << 30,
-	 .offset = offsetof(struct watch_options, ring_bytes), .help = "of each CPU's ring buffer: a power of two (16 MiB over the CPUs, 1 MiB at least)"},
-	{.long_name = "owner-interval", .argument = "SECONDS", .type = OPTION_DURATION,
+	{.short_name = 'd',
+	 .long_name = "duration",
+	 .argument = "SECONDS",
+	 .type = OPTION_DURATION,
+	 .minimum = 1,
+	 .offset = offsetof(struct watch_options, duration_ns),
+	 .help = "stop after so long"},
+	{.long_name = "record",
+	 .argument = "FILE",
+	 .type = OPTION_STRING,
+	 .offset = offsetof(struct watch_options, recording),
+	 .help = "keep the raw events too, for lastack replay"},
+	{.long_name = "ring-size",
+	 .argument = "BYTES",
+	 .type = OPTION_U64,
+	 .minimum = 4096,
+	 .maximum = 1ULL << 30,
+	 .offset = offsetof(struct watch_options, ring_bytes),
+	 .help = "of each CPU's ring buffer: a power of two (16 MiB over the CPUs, 1 MiB at least)"},
+	{.long_name = "owner-interval",
+	 .argument = "SECONDS",
+	 .type = OPTION_DURATION,
 	 .offset = offsetof(struct watch_options, owner_interval_ns),
 	 .help = "look through descriptors for unknown owners so often, 0: never (10)"},
-	{.long_name = "tier", .argument = "TIER", .type = OPTION_NAME, .names = &tier_names,
+	{.long_name = "tier",
+	 .argument = "TIER",
+	 .type = OPTION_NAME,
+	 .names = &tier_names,
 	 .offset = offsetof(struct watch_options, tier),
 	 .help = "hooks of this tier only: any, fentry, kprobe, tracepoint (any: the best that works)"},
 };
@@ -60,7 +80,7 @@ struct watch {
 	struct recording_writer *recording;
 	int recording_error;
 	int output_error;
-	bool output_closed;    /* whoever read our output has gone */
+	bool output_closed; /* whoever read our output has gone */
 	int signals, epoll;
 	uint64_t start_ns;
 	bool hinted;
@@ -170,7 +190,8 @@ static void facts_fill(const struct watch_options *options, struct recording_fac
 }
 
 /* The kernel side drops early what it can tell from the socket alone. */
-static int monitor_filter_fill(const struct watch *watch, const struct report_filter *from, struct monitor_filter *filter)
+static int monitor_filter_fill(const struct watch *watch, const struct report_filter *from,
+			       struct monitor_filter *filter)
 {
 	memset(filter, 0, sizeof(*filter));
 	filter->family = (uint8_t)from->family;
@@ -199,8 +220,8 @@ static int monitor_start(struct watch *watch)
 		.tier = options->tier,
 		.stray_resets = options->pipeline.events || options->recording,
 	};
-	struct intake_sink sink = {watch,             take_event,      take_tick,   take_loss,
-				   take_resync_begin, take_resync_end, wants_owners};
+	struct intake_sink sink = {watch,           take_event,  take_tick, take_loss, take_resync_begin,
+				   take_resync_end, wants_owners};
 	char why[512] = "";
 	int status;
 
@@ -208,8 +229,8 @@ static int monitor_start(struct watch *watch)
 		return EXIT_USAGE;
 	status = monitor_open(&watch->monitor, &config, why, sizeof(why));
 	if (status)
-		return verb_fail(status == -EPERM || status == -EOPNOTSUPP ? EXIT_UNSUPPORTED : EXIT_FAILED, watch->verb,
-				 "cannot watch", why[0] ? why : strerror(-status));
+		return verb_fail(status == -EPERM || status == -EOPNOTSUPP ? EXIT_UNSUPPORTED : EXIT_FAILED,
+				 watch->verb, "cannot watch", why[0] ? why : strerror(-status));
 	status = intake_create(&watch->intake, watch->monitor, &sink, options->owner_interval_ns);
 	return status ? verb_fail(EXIT_FAILED, watch->verb, "cannot watch", strerror(-status)) : EXIT_DONE;
 }
@@ -312,8 +333,10 @@ static void hint(struct watch *watch, uint64_t now_ns)
 	    now_ns - watch->start_ns < HINT_AFTER_NS)
 		return;
 	watch->hinted = true;
-	fprintf(stderr, "lastack: %s: no connection has ended yet; `sudo make demo` in the source tree plays a dozen "
-			"kinds of death for it to see\n", watch->verb);
+	fprintf(stderr,
+		"lastack: %s: no connection has ended yet; `sudo make demo` in the source tree plays a dozen "
+		"kinds of death for it to see\n",
+		watch->verb);
 }
 
 static bool signal_came(const struct watch *watch)
@@ -371,12 +394,14 @@ static void counts_print(const struct watch *watch)
 		filtered += counts.kind[kind].filtered;
 		taken += delivered[kind];
 	}
-	fprintf(stderr, "events: generated %llu delivered %llu lost %llu filtered %llu\n", (unsigned long long)generated,
-		(unsigned long long)taken, (unsigned long long)lost, (unsigned long long)filtered);
+	fprintf(stderr, "events: generated %llu delivered %llu lost %llu filtered %llu\n",
+		(unsigned long long)generated, (unsigned long long)taken, (unsigned long long)lost,
+		(unsigned long long)filtered);
 	for (size_t kind = 0; kind < EVENT_KINDS; kind++)
 		if (counts.kind[kind].lost)
 			fprintf(stderr, "  lost: %llu of %llu %s\n", (unsigned long long)counts.kind[kind].lost,
-				(unsigned long long)counts.kind[kind].generated, name_of(&event_kind_names, (unsigned)kind));
+				(unsigned long long)counts.kind[kind].generated,
+				name_of(&event_kind_names, (unsigned)kind));
 }
 
 static int watch_finish(struct watch *watch, int status)
@@ -397,7 +422,8 @@ static int watch_finish(struct watch *watch, int status)
 	pipeline_summary(watch->pipeline, stderr);
 	counts_print(watch);
 	if (watch->recording_error)
-		return verb_fail(EXIT_FAILED, watch->verb, watch->options->recording, strerror(-watch->recording_error));
+		return verb_fail(EXIT_FAILED, watch->verb, watch->options->recording,
+				 strerror(-watch->recording_error));
 	if (watch->output_error)
 		return verb_fail(EXIT_FAILED, watch->verb, "standard output", strerror(watch->output_error));
 	return status ? verb_fail(EXIT_FAILED, watch->verb, "watching", strerror(-status)) : EXIT_DONE;
@@ -414,7 +440,8 @@ static int watch_begin(struct watch *watch)
 	fprintf(stderr, "lastack: %s: watching; %u connections existed before\n", watch->verb,
 		tracker_live(pipeline_tracker(watch->pipeline)));
 	if (unreachable)
-		fprintf(stderr, "lastack: %s: %u network namespaces could not be entered: their orphans are not known\n",
+		fprintf(stderr,
+			"lastack: %s: %u network namespaces could not be entered: their orphans are not known\n",
 			watch->verb, unreachable);
 	return EXIT_DONE;
 }

@@ -11,13 +11,13 @@
 
 struct watch_options {
 	struct pipeline_options pipeline;
-	uint64_t duration_ns;          /* 0: until interrupted */
+	uint64_t duration_ns; /* 0: until interrupted */
 	uint64_t ring_bytes;
 	uint64_t owner_interval_ns;
-	unsigned tier;                 /* enum hook_tier */
+	unsigned tier; /* enum hook_tier */
 	bool only_v4, only_v6;
-	bool legend;                   /* only say what the short words mean */
-	const char *recording;         /* path or NULL */
+	bool legend;           /* only say what the short words mean */
+	const char *recording; /* path or NULL */
 };
 
 /* Defaults of every option. */

@@ -23,7 +23,7 @@
 #include <unistd.h>
 
 #define PROGRAMS_MAX 64
-#define ROUNDS_MAX 15
+#define ROUNDS_MAX   15
 
 struct candidate {
 	const char *name;
@@ -34,10 +34,10 @@ struct candidate {
 };
 
 struct sample {
-	double rate;             /* connections a second */
-	double kernel_ns;        /* BPF run time for each connection */
-	double event_ns;         /* and for each event, where the monitor says how many */
-	double cpu_us;           /* CPU of the monitor for each connection */
+	double rate;      /* connections a second */
+	double kernel_ns; /* BPF run time for each connection */
+	double event_ns;  /* and for each event, where the monitor says how many */
+	double cpu_us;    /* CPU of the monitor for each connection */
 	double resident_kib;
 	double lost;
 	double events;
@@ -400,9 +400,12 @@ int main(int argc, char **argv)
 			measure(&candidates[i], &samples[i][round]);
 	file_write("/proc/sys/kernel/bpf_stats_enabled", "0");
 	printf("%u connections a round (connect, close, close), medians of %u rounds\n\n", connections, rounds);
-	printf("| monitor                | connects/s  | ratio | kernel ns/ | kernel   | monitor  | resident KiB | lost   |\n"
-	       "|                        |             |       | connection | ns/event | us/conn. |              | events |\n"
-	       "| ---------------------- | ----------- | ----- | ---------- | -------- | -------- | ------------ | ------ |\n");
+	printf("| monitor                | connects/s  | ratio | kernel ns/ | kernel   | monitor  | resident KiB | "
+	       "lost   |\n"
+	       "|                        |             |       | connection | ns/event | us/conn. |              | "
+	       "events |\n"
+	       "| ---------------------- | ----------- | ----- | ---------- | -------- | -------- | ------------ | "
+	       "------ |\n");
 	for (size_t i = 0; i < COUNT; i++)
 		print_row(&candidates[i], samples[i], samples[0]);
 	return 0;

@@ -43,9 +43,7 @@ static inline void sample_states_set(union sample_event *event)
 		event->state.old_state = TCP_LAST_ACK;
 		event->state.new_state = event->header.kind == EVENT_CLOSE ? TCP_CLOSE : TCP_FIN_WAIT1;
 		break;
-	case EVENT_RETRANSMIT_SYNACK:
-		event->synack.family = 6;
-		break;
+	case EVENT_RETRANSMIT_SYNACK: event->synack.family = 6; break;
 	case EVENT_EXISTING:
 		event->existing.state = TCP_CLOSE_WAIT;
 		event->existing.substate = 0;
@@ -65,8 +63,7 @@ static inline void sample_states_set(union sample_event *event)
 		event->probe.probe = PROBE_KEEPALIVE;
 		event->probe.state = TCP_ESTABLISHED;
 		break;
-	default:
-		event->bytes[sizeof(event->header)] = TCP_ESTABLISHED; /* retransmit, reset received, error */
+	default: event->bytes[sizeof(event->header)] = TCP_ESTABLISHED; /* retransmit, reset received, error */
 	}
 }
 
@@ -77,7 +74,11 @@ static inline union sample_event sample_event_make(unsigned kind, unsigned char 
 
 	memset(&event, fill, sizeof(event));
 	event.header = (struct event_header){
-		.time_ns = 1000000000 + kind, .cookie = 4711, .pid = 99, .kind = (__u8)kind, .version = EVENT_VERSION,
+		.time_ns = 1000000000 + kind,
+		.cookie = 4711,
+		.pid = 99,
+		.kind = (__u8)kind,
+		.version = EVENT_VERSION,
 		.flags = EVENT_TASK_ACTS,
 	};
 	sample_states_set(&event);

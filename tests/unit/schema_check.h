@@ -16,7 +16,8 @@
 static inline bool schema_type_is(const char *type, const json_t *value)
 {
 	return (!strcmp(type, "object") && json_is_object(value)) || (!strcmp(type, "array") && json_is_array(value)) ||
-	       (!strcmp(type, "string") && json_is_string(value)) || (!strcmp(type, "integer") && json_is_integer(value)) ||
+	       (!strcmp(type, "string") && json_is_string(value)) ||
+	       (!strcmp(type, "integer") && json_is_integer(value)) ||
 	       (!strcmp(type, "boolean") && json_is_boolean(value)) || (!strcmp(type, "null") && json_is_null(value));
 }
 
@@ -27,9 +28,7 @@ static inline bool schema_type_matches(const json_t *types, const json_t *value)
 
 	if (json_is_string(types))
 		return schema_type_is(json_string_value(types), value);
-	json_array_foreach(types, i, type)
-		if (schema_type_is(json_string_value(type), value))
-			return true;
+	json_array_foreach(types, i, type) if (schema_type_is(json_string_value(type), value)) return true;
 	return false;
 }
 
@@ -38,9 +37,7 @@ static inline bool schema_enum_holds(const json_t *allowed, const json_t *value)
 	size_t i;
 	json_t *one;
 
-	json_array_foreach(allowed, i, one)
-		if (json_equal(one, value))
-			return true;
+	json_array_foreach(allowed, i, one) if (json_equal(one, value)) return true;
 	return false;
 }
 
@@ -56,11 +53,13 @@ static inline bool schema_check(const json_t *schema, const json_t *value, const
 	if (((keyword = json_object_get(schema, "type")) && !schema_type_matches(keyword, value)) ||
 	    ((keyword = json_object_get(schema, "enum")) && !schema_enum_holds(keyword, value)) ||
 	    ((keyword = json_object_get(schema, "const")) && !json_equal(keyword, value)) ||
-	    ((keyword = json_object_get(schema, "minimum")) && json_integer_value(value) < json_integer_value(keyword))) {
+	    ((keyword = json_object_get(schema, "minimum")) &&
+	     json_integer_value(value) < json_integer_value(keyword))) {
 		fprintf(stderr, "%s does not meet the schema\n", path);
 		return false;
 	}
-	json_object_foreach((json_t *)value, name, child) {
+	json_object_foreach((json_t *)value, name, child)
+	{
 		const json_t *properties = json_object_get(schema, "properties");
 
 		snprintf(below, sizeof(below), "%s.%s", path, name);
@@ -71,13 +70,15 @@ static inline bool schema_check(const json_t *schema, const json_t *value, const
 		if (properties && !schema_check(json_object_get(properties, name), child, below))
 			return false;
 	}
-	json_object_foreach(json_object_get(schema, "properties"), name, child) {
+	json_object_foreach(json_object_get(schema, "properties"), name, child)
+	{
 		if (json_is_object(value) && !json_object_get(value, name)) {
 			fprintf(stderr, "%s.%s is missing\n", path, name);
 			return false;
 		}
 	}
-	json_array_foreach(value, i, child) {
+	json_array_foreach(value, i, child)
+	{
 		snprintf(below, sizeof(below), "%s[%zu]", path, i);
 		if (!schema_check(json_object_get(schema, "items"), child, below))
 			return false;

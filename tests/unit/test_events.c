@@ -96,7 +96,11 @@ static void random_records_do_no_harm(void **state)
 static void lines_say_what_happened(void **state)
 {
 	static const struct event_tuple tuple = {
-		.local = {192, 0, 2, 1}, .remote = {198, 51, 100, 7}, .local_port = 443, .remote_port = 50000, .netns = 7,
+		.local = {192, 0, 2, 1},
+		.remote = {198, 51, 100, 7},
+		.local_port = 443,
+		.remote_port = 50000,
+		.netns = 7,
 	};
 	struct event_writer *json = event_writer_create(REPORT_JSON, &context, 4000000, 0);
 	struct event_writer *table = event_writer_create(REPORT_TABLE, &context, 4000000, 120);
@@ -110,16 +114,18 @@ static void lines_say_what_happened(void **state)
 	event.close.total_timeouts = UINT32_MAX;
 	assert_int_equal(event_writer_header(table, &text), 0);
 	assert_int_equal(event_writer_event(table, &text, &event.header, &tuple, 4), 0);
-	assert_string_equal(text_string(&text),
-			    "        TIME EVENT             LOCAL                 REMOTE                DETAIL\n"
-			    "    0.000000 state             192.0.2.1:443         198.51.100.7:50000    LAST_ACK->CLOSE "
-			    "comm=nginx pid=99 ETIMEDOUT ~\n");
+	assert_string_equal(
+		text_string(&text),
+		"        TIME EVENT             LOCAL                 REMOTE                DETAIL\n"
+		"    0.000000 state             192.0.2.1:443         198.51.100.7:50000    LAST_ACK->CLOSE "
+		"comm=nginx pid=99 ETIMEDOUT ~\n");
 	text_clear(&text);
 	assert_int_equal(event_writer_event(json, &text, &event.header, &tuple, 4), 0);
-	assert_non_null(strstr(text_string(&text),
-			       "{\"schema\":1,\"type\":\"event\",\"kind\":\"close\",\"time_us\":1000000,\"cookie\":4711,\"pid\":99,"
-			       "\"netns\":7,\"local_addr\":\"192.0.2.1\",\"local_port\":443,\"remote_addr\":\"198.51.100.7\","
-			       "\"remote_port\":50000,\"flags\":[\"task_acts\"],\"old_state\":\"LAST_ACK\",\"new_state\":\"CLOSE\","));
+	assert_non_null(strstr(
+		text_string(&text),
+		"{\"schema\":1,\"type\":\"event\",\"kind\":\"close\",\"time_us\":1000000,\"cookie\":4711,\"pid\":99,"
+		"\"netns\":7,\"local_addr\":\"192.0.2.1\",\"local_port\":443,\"remote_addr\":\"198.51.100.7\","
+		"\"remote_port\":50000,\"flags\":[\"task_acts\"],\"old_state\":\"LAST_ACK\",\"new_state\":\"CLOSE\","));
 	assert_non_null(strstr(text_string(&text), "\"error\":\"ETIMEDOUT\",\"soft_error\":null,\"retransmits\":15,"));
 	assert_non_null(strstr(text_string(&text), "\"total_timeouts\":null,\"silent_ms\":1000,"));
 

@@ -43,19 +43,51 @@ static int even_parse(const char *value, void *target, const char **why)
 #define AT(member) offsetof(struct sample_options, member)
 
 static const struct option_spec sample_specs[] = {
-	{.short_name = 'e', .long_name = "events", .help = "a line for each event", .type = OPTION_FLAG, .offset = AT(events)},
-	{.short_name = 'p', .long_name = "pid", .argument = "PID", .help = "this process", .type = OPTION_U32,
-	 .offset = AT(pid), .minimum = 1, .maximum = 4194304},
-	{.long_name = "interval", .argument = "SECONDS", .help = "time between two", .type = OPTION_DURATION,
-	 .offset = AT(interval_ns), .minimum = 1000000, .maximum = 3600000000000},
+	{.short_name = 'e',
+	 .long_name = "events",
+	 .help = "a line for each event",
+	 .type = OPTION_FLAG,
+	 .offset = AT(events)},
+	{.short_name = 'p',
+	 .long_name = "pid",
+	 .argument = "PID",
+	 .help = "this process",
+	 .type = OPTION_U32,
+	 .offset = AT(pid),
+	 .minimum = 1,
+	 .maximum = 4194304},
+	{.long_name = "interval",
+	 .argument = "SECONDS",
+	 .help = "time between two",
+	 .type = OPTION_DURATION,
+	 .offset = AT(interval_ns),
+	 .minimum = 1000000,
+	 .maximum = 3600000000000},
 	{.long_name = "comm", .argument = "NAME", .help = "this name", .type = OPTION_STRING, .offset = AT(comm)},
-	{.short_name = 'o', .long_name = "output", .argument = "FORMAT", .help = "how to print", .type = OPTION_NAME,
-	 .offset = AT(format), .names = &report_format_names},
-	{.long_name = "cause", .argument = "CAUSE,...", .help = "these causes", .type = OPTION_NAMES,
-	 .offset = AT(causes), .names = &cause_names},
-	{.short_name = 'L', .long_name = "local-port", .argument = "PORT,...", .help = "these local ports",
-	 .type = OPTION_PORTS, .offset = AT(ports)},
-	{.long_name = "even", .argument = "N", .help = "an even number", .type = OPTION_CUSTOM, .offset = AT(even),
+	{.short_name = 'o',
+	 .long_name = "output",
+	 .argument = "FORMAT",
+	 .help = "how to print",
+	 .type = OPTION_NAME,
+	 .offset = AT(format),
+	 .names = &report_format_names},
+	{.long_name = "cause",
+	 .argument = "CAUSE,...",
+	 .help = "these causes",
+	 .type = OPTION_NAMES,
+	 .offset = AT(causes),
+	 .names = &cause_names},
+	{.short_name = 'L',
+	 .long_name = "local-port",
+	 .argument = "PORT,...",
+	 .help = "these local ports",
+	 .type = OPTION_PORTS,
+	 .offset = AT(ports)},
+	{.long_name = "even",
+	 .argument = "N",
+	 .help = "an even number",
+	 .type = OPTION_CUSTOM,
+	 .offset = AT(even),
 	 .parse = even_parse},
 };
 
@@ -106,7 +138,9 @@ static void right_lines_are_understood(void **state)
 
 	(void)state;
 	assert_int_equal(parse_captured("live -e file -p 42 --interval=0.25 -ojson --cause refused,memory -L 80,443 "
-					"--local-port 8000-8010 --even 4", &options, &first, stderr), OPTIONS_GO);
+					"--local-port 8000-8010 --even 4",
+					&options, &first, stderr),
+			 OPTIONS_GO);
 	assert_string_equal(captured, "");
 	assert_true(options.events);
 	assert_int_equal(options.pid, 42);
@@ -135,13 +169,16 @@ static void wrong_lines_change_nothing(void **state)
 		{"live -e -p -1", "lastack: live: --pid -1: must be a number from 1 to 4194304\n"},
 		{"live -e -p 4294967297", "lastack: live: --pid 4294967297: must be a number from 1 to 4194304\n"},
 		{"live -e -p 99999999999999999999", "lastack: live: --pid 99999999999999999999: must be"},
-		{"live -e --interval 1s", "lastack: live: --interval 1s: must be a number of seconds, such as 5 or 0.25\n"},
+		{"live -e --interval 1s",
+		 "lastack: live: --interval 1s: must be a number of seconds, such as 5 or 0.25\n"},
 		{"live -e --interval .", "lastack: live: --interval .: must be a number of seconds"},
 		{"live -e --interval 0", "lastack: live: --interval 0: must be from 0.001 to 3600 seconds\n"},
 		{"live -e --interval 99999999999", "lastack: live: --interval 99999999999: must be"},
 		{"live -e -o xml", "lastack: live: --output xml: must be one of table, json, csv\n"},
-		{"live -e --cause refused,", "lastack: live: --cause refused,: must be one of unobserved, fin_local_first, "},
-		{"live -e -L 0", "lastack: live: --local-port 0: must be ports from 1 to 65535 such as 80,443,8000-8010\n"},
+		{"live -e --cause refused,",
+		 "lastack: live: --cause refused,: must be one of unobserved, fin_local_first, "},
+		{"live -e -L 0",
+		 "lastack: live: --local-port 0: must be ports from 1 to 65535 such as 80,443,8000-8010\n"},
 		{"live -e -L 80,", "lastack: live: --local-port 80,: must be ports"},
 		{"live -e -L 9-8", "lastack: live: --local-port 9-8: must be ports"},
 		{"live -e -L 65536", "lastack: live: --local-port 65536: must be ports"},
@@ -178,7 +215,8 @@ static void help_names_every_option(void **state)
 	(void)state;
 	assert_int_equal(parse_captured("live -e --help -z", &options, &first, stdout), OPTIONS_HELP);
 	assert_false(options.events);
-	assert_non_null(strstr(captured, "Usage: lastack live [OPTION]... [FILE]\nTell of each connection that ended.\n"));
+	assert_non_null(
+		strstr(captured, "Usage: lastack live [OPTION]... [FILE]\nTell of each connection that ended.\n"));
 	assert_non_null(strstr(captured, "  -p, --pid PID               this process\n"));
 	assert_non_null(strstr(captured, "      --interval SECONDS      time between two\n"));
 	assert_non_null(strstr(captured, "table, json, csv\n"));
@@ -189,7 +227,10 @@ static void help_names_every_option(void **state)
 
 static void a_missing_argument_is_named(void **state)
 {
-	static const struct option_verb verb = {.name = "replay", .arguments = "FILE", .arguments_min = 1, .arguments_max = 1};
+	static const struct option_verb verb = {.name = "replay",
+						.arguments = "FILE",
+						.arguments_min = 1,
+						.arguments_max = 1};
 	char name[] = "replay", *argv[] = {name, NULL};
 	int first, saved = dup(STDERR_FILENO);
 	FILE *file = tmpfile();

@@ -41,7 +41,11 @@ static int directory_remove(void **state)
 static struct recording_facts facts_make(void)
 {
 	struct recording_facts facts = {
-		.host = "web1", .kernel = "6.18.0", .tick_ns = 4000000, .wall_minus_monotonic_ns = -5, .start_ns = 17,
+		.host = "web1",
+		.kernel = "6.18.0",
+		.tick_ns = 4000000,
+		.wall_minus_monotonic_ns = -5,
+		.start_ns = 17,
 	};
 
 	assert_int_equal(recording_facts_set(&facts, "settle_ns", "1000000000"), 0);

@@ -15,7 +15,7 @@
 
 #include "pipeline/pipeline.h"
 
-#define FOLDER "tests/replay"
+#define FOLDER     "tests/replay"
 #define PATH_BYTES 512
 
 /* The whole file, NUL-terminated; the caller frees it. */
@@ -58,7 +58,8 @@ static struct pipeline *replay(const char *path)
 
 	assert_int_equal(recording_open(path, &reader), 0);
 	options.settle_ns = strtoull(recording_facts_get(recording_facts(reader), "settle_ns"), NULL, 10);
-	options.max_connections = (uint32_t)strtoul(recording_facts_get(recording_facts(reader), "max_connections"), NULL, 10);
+	options.max_connections = (uint32_t)strtoul(recording_facts_get(recording_facts(reader), "max_connections"),
+						    NULL, 10);
 	pipeline = pipeline_create(&options, recording_facts(reader));
 	assert_non_null(pipeline);
 	while ((status = recording_next(reader, &record)) > 0)

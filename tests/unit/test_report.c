@@ -22,7 +22,7 @@
 #include "sample_report.h"
 #include "schema_check.h"
 
-#define ID "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+#define ID     "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 #define CGROUP "/system.slice/docker-" ID ".scope"
 
 static const char *cgroup_path(void *arg, uint64_t cgroup_id)
@@ -113,16 +113,20 @@ static void json_says_what_the_report_says(void **state)
 		"'local_addr':'128.232.110.120','local_port':34855,'remote_addr':'66.35.250.204','remote_port':80,"
 		"'role':'client','class':'graceful','cause':'fin_local_first','context':'after_local_fin',"
 		"'initiator':'local_app','how':'close','exit_code':3,'exit_signal':9,'error':'ETIMEDOUT',"
-		"'rst_reason':'TCP_INVALID_ACK_SEQUENCE','evidence':['our FIN was sent before one from the peer was seen',"
+		"'rst_reason':'TCP_INVALID_ACK_SEQUENCE','evidence':['our FIN was sent before one from the peer was "
+		"seen',"
 		"'15 consecutive timeouts without an answer'],'explain':'nginx (pid 4711) closed first; the peer "
 		"acknowledged and closed too, after 1.2 s and 3.0 kB.','completeness':'complete',"
 		"'start_us':1700000001000000,'end_us':1700000002234567,'duration_us':1234567,'handshake_us':45,"
 		"'states':[{'state':'SYN_SENT','at_us':0},{'state':'ESTABLISHED','at_us':1000},"
-		"{'state':'FIN_WAIT1','at_us':2000},{'state':'FIN_WAIT2','at_us':3000},{'state':'TIME_WAIT','at_us':4000},"
+		"{'state':'FIN_WAIT1','at_us':2000},{'state':'FIN_WAIT2','at_us':3000},{'state':'TIME_WAIT','at_us':"
+		"4000},"
 		"{'state':'CLOSE','at_us':5000}],'time_wait':{'begin_us':1700000002234567,'planned_us':60000000,"
 		"'end_us':1700000062234567,'ended':'expired'},'conformance':{'verdict':'linux_variant',"
-		"'notes':['FIN_WAIT2->CLOSE: handed to a \\\"minisock\\\"']},'process':{'pid':4711,'comm':'nginx','uid':1000,"
-		"'cgroup':'" CGROUP "','container_id':'" ID "','source':'connect'},'bytes_sent':1000,'bytes_received':2000,"
+		"'notes':['FIN_WAIT2->CLOSE: handed to a "
+		"\\\"minisock\\\"']},'process':{'pid':4711,'comm':'nginx','uid':1000,"
+		"'cgroup':'" CGROUP "','container_id':'" ID
+		"','source':'connect'},'bytes_sent':1000,'bytes_received':2000,"
 		"'unacked_bytes':1448,'unread_bytes':12,'retransmits':15,'timeouts':14,'keepalive':{'enabled':true,"
 		"'idle_s':7200,'interval_s':75,'probes':9,'probes_sent':3},'user_timeout_ms':30000,"
 		"'silent_us':924000000,'srtt_us':512}\n";
@@ -147,9 +151,10 @@ static void json_says_what_the_report_says(void **state)
 static void absent_facts_are_null(void **state)
 {
 	static const char *const absent[] = {
-		"id", "context", "how", "exit_code", "exit_signal", "error", "rst_reason", "start_us", "duration_us",
-		"handshake_us", "time_wait", "process", "bytes_sent", "bytes_received", "unacked_bytes", "unread_bytes",
-		"retransmits", "timeouts", "keepalive", "user_timeout_ms", "silent_us", "srtt_us",
+		"id",         "context",         "how",           "exit_code",    "exit_signal", "error",
+		"rst_reason", "start_us",        "duration_us",   "handshake_us", "time_wait",   "process",
+		"bytes_sent", "bytes_received",  "unacked_bytes", "unread_bytes", "retransmits", "timeouts",
+		"keepalive",  "user_timeout_ms", "silent_us",     "srtt_us",
 	};
 	struct report_writer *writer = report_writer_create(REPORT_JSON, &context, 0);
 	struct connection_report report = sample_report_bare();
@@ -163,7 +168,8 @@ static void absent_facts_are_null(void **state)
 	for (size_t i = 0; i < sizeof(absent) / sizeof(absent[0]); i++)
 		assert_true(json_is_null(json_object_get(json, absent[i])));
 	/* Without a start the states count from the first of them. */
-	assert_int_equal(json_integer_value(json_object_get(json_array_get(json_object_get(json, "states"), 1), "at_us")),
+	assert_int_equal(json_integer_value(
+				 json_object_get(json_array_get(json_object_get(json, "states"), 1), "at_us")),
 			 2000000);
 	json_decref(json);
 	report_writer_destroy(writer);
@@ -284,15 +290,18 @@ static void tables_show_more_where_there_is_room(void **state)
 	struct connection_report report = sample_report_full();
 
 	(void)state;
-	table_check(&report, 40, "LOCAL  REMOTE               CAUSE\n"
-				 ":34855 66.35.250.204:80     fin_local\n");
+	table_check(&report, 40,
+		    "LOCAL  REMOTE               CAUSE\n"
+		    ":34855 66.35.250.204:80     fin_local\n");
 	table_check(&report, 80,
 		    "    TIME COMM/PID    LOCAL  REMOTE              R   AGE CAUSE        WHO   BYTES\n"
 		    "   0.000 nginx/4711  :34855 66.35.250.204:80    c  1.2s fin_local    close  3.0k\n");
 	table_check(&report, 132,
-		    "    TIME COMM/PID       LOCAL  REMOTE                R    AGE CLASS/CAUSE                                   "
+		    "    TIME COMM/PID       LOCAL  REMOTE                R    AGE CLASS/CAUSE                         "
+		    "          "
 		    "WHO            SENT RECV\n"
-		    "   0.000 nginx/4711     :34855 66.35.250.204:80      c   1.2s graceful/fin_local_first (after_local_fin)    "
+		    "   0.000 nginx/4711     :34855 66.35.250.204:80      c   1.2s graceful/fin_local_first "
+		    "(after_local_fin)    "
 		    "app close      1.0k 2.0k\n");
 	table_check(&report, 199,
 		    "    TIME COMM/PID           LOCAL                 REMOTE                ROLE      AGE "
@@ -388,8 +397,9 @@ static void explanations_are_sentences(void **state)
 	report.how = HOW_SIGNAL;
 	report.initiator = INITIATOR_LOCAL_EXIT;
 	explain_append(&text, &report);
-	assert_string_equal(text_string(&text), "nginx (pid 4711) was killed by SIGKILL and thereby closed first; the peer "
-						"acknowledged and closed too, after 1.2 s and 3.0 kB.");
+	assert_string_equal(text_string(&text),
+			    "nginx (pid 4711) was killed by SIGKILL and thereby closed first; the peer "
+			    "acknowledged and closed too, after 1.2 s and 3.0 kB.");
 	text_free(&text);
 }
 
@@ -431,15 +441,22 @@ static void community_ids_are_those_of_the_specification(void **state)
 static void containers_are_found(void **state)
 {
 	static const char *const paths[] = {
-		"/system.slice/docker-" ID ".scope", "/docker/" ID, "/docker/" ID "/init",
+		"/system.slice/docker-" ID ".scope",
+		"/docker/" ID,
+		"/docker/" ID "/init",
 		"/kubepods.slice/kubepods-burstable.slice/cri-containerd-" ID ".scope",
 		"/kubepods/besteffort/pod0fd2b5c4-7f0a-4a11-8e4e-0123456789ab/" ID,
-		"/kubepods.slice/crio-" ID ".scope", "/machine.slice/libpod-" ID ".scope/container",
+		"/kubepods.slice/crio-" ID ".scope",
+		"/machine.slice/libpod-" ID ".scope/container",
 		"/system.slice/kubepods-pod1.slice:cri-containerd:" ID,
 	};
 	static const char *const none[] = {
-		"", "/", "/system.slice/nginx.service", "/machine.slice/libpod-conmon-" ID ".scope",
-		("/docker/" ID "0"), ("/docker/0123456789ABCDEF" ID),
+		"",
+		"/",
+		"/system.slice/nginx.service",
+		"/machine.slice/libpod-conmon-" ID ".scope",
+		("/docker/" ID "0"),
+		("/docker/0123456789ABCDEF" ID),
 	};
 
 	(void)state;
@@ -456,9 +473,10 @@ static void containers_are_found(void **state)
 static void names_lead_back(void **state)
 {
 	static const struct name_table *const tables[] = {
-		&class_names, &cause_names, &context_names, &initiator_names, &how_names, &role_names, &completeness_names,
-		&process_source_names, &conformance_names, &time_wait_end_names, &tcp_state_names, &reset_reason_names,
-		&event_kind_names, &report_format_names,
+		&class_names,       &cause_names,         &context_names,      &initiator_names,
+		&how_names,         &role_names,          &completeness_names, &process_source_names,
+		&conformance_names, &time_wait_end_names, &tcp_state_names,    &reset_reason_names,
+		&event_kind_names,  &report_format_names,
 	};
 
 	(void)state;
@@ -466,7 +484,8 @@ static void names_lead_back(void **state)
 		for (unsigned value = 0; value < tables[i]->count; value++)
 			if (name_of(tables[i], value))
 				assert_int_equal(name_find(tables[i], name_of(tables[i], value),
-							   strlen(name_of(tables[i], value))), value);
+							   strlen(name_of(tables[i], value))),
+						 value);
 	assert_int_equal(name_find(&cause_names, "fin", 3), -ENOENT);
 	assert_null(name_of(&cause_names, connection_cause_count));
 	assert_null(name_of(&tcp_state_names, 0));

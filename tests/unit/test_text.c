@@ -19,10 +19,10 @@
 
 #include "report/text.h"
 
-#define EXPECT(text, expected) \
-	do { \
-		assert_string_equal(text_string(text), expected); \
-		text_clear(text); \
+#define EXPECT(text, expected)                                                                                         \
+	do {                                                                                                           \
+		assert_string_equal(text_string(text), expected);                                                      \
+		text_clear(text);                                                                                      \
 	} while (0)
 
 static void numbers_are_written(void **state)
@@ -171,8 +171,15 @@ static void quantities_read_well(void **state)
 		uint64_t span_ns;
 		const char *expected;
 	} spans[] = {
-		{0, "0 us"}, {850000, "850 us"}, {1200000, "1.2 ms"}, {999999999, "999 ms"}, {1250000000, "1.2 s"},
-		{59900000000, "59 s"}, {61000000000, "1m01s"}, {11100000000000, "3h05m"}, {90000000000000, "1d01h"},
+		{0, "0 us"},
+		{850000, "850 us"},
+		{1200000, "1.2 ms"},
+		{999999999, "999 ms"},
+		{1250000000, "1.2 s"},
+		{59900000000, "59 s"},
+		{61000000000, "1m01s"},
+		{11100000000000, "3h05m"},
+		{90000000000000, "1d01h"},
 	};
 	struct text text = {0};
 

@@ -25,7 +25,7 @@ static const struct rule_case local_cases[] = {
 	  .fin_flags = FLAGS_CLOSER},
 	 {CAUSE_RST_SENT_LINGER, CONTEXT_NONE, INITIATOR_LOCAL_APP, HOW_LINGER,
 	  .evidence = {E(FILE_RELEASED, 0), E(LINGER2_NEGATIVE, 0), E(RESET_SENT, 0)}},
-	 {MISS(sent, RESET_PASSIVE, RST_SENT_PROTOCOL), MISS(flags, ORPHAN, ORPHAN_LIMIT)}},
+	 {MISS(sent, RESET_PASSIVE, RST_SENT_DATA_AFTER_CLOSE), MISS(flags, ORPHAN, ORPHAN_LIMIT)}},
 	{"memory",
 	 {.from = TCP_FIN_WAIT1,
 	  .flags = ORPHAN,
