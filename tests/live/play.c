@@ -133,6 +133,7 @@ void play_watch_alone(struct play *play, const char *settle_s)
 	int error = monitor_start(&monitor, argv, log_fd);
 	if (error)
 		play_fail(play, "another lastack: %s: %s", strerror(-error), monitor.text);
+	play->text[VERDICT_ATTACHED] = 1;
 	expectations_open(play, log_fd);
 }
 

@@ -30,7 +30,8 @@ struct test {
 	unsigned flags;
 };
 
-#define TEST_GLOBAL 1 /* changes something of the whole host: alone, and only when asked for */
+#define TEST_WATCHES_ALONE 2 /* starts a lastack of its own */
+#define TEST_GLOBAL        1 /* changes something of the whole host: alone, and only when asked for */
 
 enum { TEST_PASSED = 0, TEST_FAILED = 1, TEST_SKIPPED = 77 };
 
@@ -42,6 +43,7 @@ struct connection {
 };
 
 #define VERDICT_TEXT_BYTES 65536
+#define VERDICT_ATTACHED   (VERDICT_TEXT_BYTES - 1) /* the last byte: the test's own lastack watches */
 
 struct play {
 	const struct test *test; /* NULL in the demonstration, which tells what fails by itself */

@@ -113,7 +113,7 @@ static void assassinated(struct play *play)
 }
 
 static const struct test tests[] = {
-	{"S09", "time_wait_expires", expires, 64, 0},
+	{"S09", "time_wait_expires", expires, 64, TEST_WATCHES_ALONE},
 	{"S09", "time_wait_reused_by_syn_at_once", reused_by_syn_at_once, 3, 0},
 	{"S09", "time_wait_reused_by_syn", reused_by_syn, 3, 0},
 	{"S09", "time_wait_reused_by_syn_late", reused_by_syn_late, 6, 0},
