@@ -21,21 +21,6 @@
 /* icsk_pending, include/net/inet_connection_sock.h */
 #define ICSK_TIME_PROBE0 3
 
-enum tcp_state {
-	TCP_ESTABLISHED = 1,
-	TCP_SYN_SENT,
-	TCP_SYN_RECV,
-	TCP_FIN_WAIT1,
-	TCP_FIN_WAIT2,
-	TCP_TIME_WAIT,
-	TCP_CLOSE,
-	TCP_CLOSE_WAIT,
-	TCP_LAST_ACK,
-	TCP_LISTEN,
-	TCP_CLOSING,
-	TCP_NEW_SYN_RECV,
-};
-
 /* The operator's filter. An empty list lets everything pass. Set by the loader. */
 const volatile __u8 filter_family = 0; /* 4, 6, or 0 for both */
 const volatile __u32 filter_netns_count = 0;

@@ -22,6 +22,23 @@
 #define EVENT_ADDRESS_BYTES 16
 #define EVENT_MAX_BYTES     128
 
+/* Linux numbering, include/net/tcp_states.h (the same since 2.6). */
+enum tcp_state {
+	TCP_ESTABLISHED = 1,
+	TCP_SYN_SENT,
+	TCP_SYN_RECV,
+	TCP_FIN_WAIT1,
+	TCP_FIN_WAIT2,
+	TCP_TIME_WAIT,
+	TCP_CLOSE,
+	TCP_CLOSE_WAIT,
+	TCP_LAST_ACK,
+	TCP_LISTEN,
+	TCP_CLOSING,
+	TCP_NEW_SYN_RECV,
+	TCP_STATES, /* one more than the last */
+};
+
 /* What a record says. The numbers are part of the recording format: append, never renumber. */
 enum event_kind {
 	EVENT_NONE = 0,

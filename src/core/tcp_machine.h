@@ -12,24 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "event.h"
 #include "report.h"
-
-/* Linux numbering, include/net/tcp_states.h (the same since 2.6). */
-enum tcp_state {
-	TCP_ESTABLISHED = 1,
-	TCP_SYN_SENT,
-	TCP_SYN_RECV,
-	TCP_FIN_WAIT1,
-	TCP_FIN_WAIT2,
-	TCP_TIME_WAIT,
-	TCP_CLOSE,
-	TCP_CLOSE_WAIT,
-	TCP_LAST_ACK,
-	TCP_LISTEN,
-	TCP_CLOSING,
-	TCP_NEW_SYN_RECV,
-	TCP_STATES, /* one more than the last */
-};
 
 /* What a transition needs, beyond the pair of states, to be what its entry says. */
 enum machine_need {

@@ -131,8 +131,8 @@ static int load_failed(int status, char *why, size_t size)
 			 "the kernel is locked down (confidentiality): BPF may not read kernel memory; "
 			 "boot with lockdown=integrity or none");
 	else if (status == -EPERM)
-		snprintf(why, size, "no permission to use BPF: run as root, or grant CAP_BPF and CAP_PERFMON (%s)",
-			 libbpf_complaint);
+		snprintf(why, size, "no permission to use BPF: run as root, or grant CAP_BPF and CAP_PERFMON%s%s",
+			 libbpf_complaint[0] ? "; " : "", libbpf_complaint);
 	else
 		snprintf(why, size, "loading: %s (%s)", strerror(-status), libbpf_complaint);
 	return status;

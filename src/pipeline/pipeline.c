@@ -226,6 +226,18 @@ void pipeline_resync_end(struct pipeline *pipeline, uint64_t now_ns)
 	tracker_resync_end(pipeline->tracker, now_ns);
 }
 
+void pipeline_record(struct pipeline *pipeline, const struct recording_record *record)
+{
+	switch (record->type) {
+	case RECORDING_EVENT: pipeline_event(pipeline, record->event); break;
+	case RECORDING_TICK: pipeline_tick(pipeline, record->time_ns); break;
+	case RECORDING_CGROUP: pipeline_cgroup(pipeline, record->cgroup, record->path); break;
+	case RECORDING_LOSS: pipeline_loss(pipeline, record->loss.kind); break;
+	case RECORDING_RESYNC_BEGIN: pipeline_resync_begin(pipeline, record->time_ns); break;
+	case RECORDING_RESYNC_END: pipeline_resync_end(pipeline, record->time_ns); break;
+	}
+}
+
 void pipeline_finish(struct pipeline *pipeline)
 {
 	tracker_flush(pipeline->tracker, pipeline->now_ns);

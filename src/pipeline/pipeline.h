@@ -54,6 +54,8 @@ void pipeline_tick(struct pipeline *pipeline, uint64_t now_ns);
 void pipeline_loss(struct pipeline *pipeline, const uint64_t lost[EVENT_KINDS]);
 void pipeline_resync_begin(struct pipeline *pipeline, uint64_t now_ns);
 void pipeline_resync_end(struct pipeline *pipeline, uint64_t now_ns);
+/* Any of the above, as a recording holds it. */
+void pipeline_record(struct pipeline *pipeline, const struct recording_record *record);
 /* Reports what is still held. */
 void pipeline_finish(struct pipeline *pipeline);
 

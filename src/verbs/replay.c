@@ -39,18 +39,6 @@ static int write_out(struct text *text)
 	return 0;
 }
 
-static void replay_record(struct pipeline *pipeline, const struct recording_record *record)
-{
-	switch (record->type) {
-	case RECORDING_EVENT: pipeline_event(pipeline, record->event); break;
-	case RECORDING_TICK: pipeline_tick(pipeline, record->time_ns); break;
-	case RECORDING_CGROUP: pipeline_cgroup(pipeline, record->cgroup, record->path); break;
-	case RECORDING_LOSS: pipeline_loss(pipeline, record->loss.kind); break;
-	case RECORDING_RESYNC_BEGIN: pipeline_resync_begin(pipeline, record->time_ns); break;
-	case RECORDING_RESYNC_END: pipeline_resync_end(pipeline, record->time_ns); break;
-	}
-}
-
 /* Returns 0 at the end of a whole recording, else -errno. */
 static int replay_all(struct recording_reader *reader, struct pipeline *pipeline, int *output_error)
 {
@@ -59,7 +47,7 @@ static int replay_all(struct recording_reader *reader, struct pipeline *pipeline
 	int status = 0;
 
 	while (!pipeline_is_done(pipeline) && (status = recording_next(reader, &record)) > 0) {
-		replay_record(pipeline, &record);
+		pipeline_record(pipeline, &record);
 		if (text->length >= WRITE_BYTES && (*output_error = write_out(text)))
 			return 0;
 	}

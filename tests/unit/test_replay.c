@@ -36,18 +36,6 @@ static char *file_read(const char *path, size_t *length)
 	return content;
 }
 
-static void feed(struct pipeline *pipeline, const struct recording_record *record)
-{
-	switch (record->type) {
-	case RECORDING_EVENT: pipeline_event(pipeline, record->event); break;
-	case RECORDING_TICK: pipeline_tick(pipeline, record->time_ns); break;
-	case RECORDING_CGROUP: pipeline_cgroup(pipeline, record->cgroup, record->path); break;
-	case RECORDING_LOSS: pipeline_loss(pipeline, record->loss.kind); break;
-	case RECORDING_RESYNC_BEGIN: pipeline_resync_begin(pipeline, record->time_ns); break;
-	case RECORDING_RESYNC_END: pipeline_resync_end(pipeline, record->time_ns); break;
-	}
-}
-
 static struct pipeline *replay(const char *path)
 {
 	struct pipeline_options options = {.format = REPORT_JSON};
@@ -63,7 +51,7 @@ static struct pipeline *replay(const char *path)
 	pipeline = pipeline_create(&options, recording_facts(reader));
 	assert_non_null(pipeline);
 	while ((status = recording_next(reader, &record)) > 0)
-		feed(pipeline, &record);
+		pipeline_record(pipeline, &record);
 	if (status)
 		fail_msg("%s: %s", path, recording_error(reader));
 	pipeline_finish(pipeline);
