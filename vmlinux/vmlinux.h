@@ -138,7 +138,6 @@ typedef struct {
 
 struct file {
 	file_ref_t f_ref;
-	void *private_data;
 };
 
 struct socket {
@@ -216,10 +215,6 @@ struct request_sock {
 	__u32 timeout;
 };
 
-struct inet_request_sock {
-	struct request_sock req;
-};
-
 struct inet_timewait_sock {
 	struct sock_common __tw_common;
 	unsigned char tw_substate;
@@ -232,33 +227,11 @@ struct sk_buff {
 	__u16 network_header;
 };
 
-struct iphdr {
-	__u8 version : 4;
-	__be32 saddr;
-	__be32 daddr;
-};
-
-struct ipv6hdr {
-	struct in6_addr saddr;
-	struct in6_addr daddr;
-};
-
-struct tcphdr {
-	__be16 source;
-	__be16 dest;
-	__u16 rst : 1;
-};
-
-struct cred {
-	kuid_t uid;
-};
-
 struct task_struct {
 	int pid;
 	int tgid;
 	unsigned int flags;
 	int exit_code;
-	const struct cred *cred;
 	char comm[16];
 };
 
