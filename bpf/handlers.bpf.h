@@ -81,6 +81,8 @@ static __always_inline void emit_state(struct cpu_state *cpu, const struct sock 
 	struct event_state_task *task;
 	struct event_state *state;
 
+	if (tp->snd_nxt == tp->snd_una)
+		flags |= EVENT_NOTHING_IN_FLIGHT; /* into FIN_WAIT2: our FIN is acknowledged */
 	/* SYN_SENT->ESTABLISHED in the task's context is the backlog at work: no act of the task's. */
 	if (!(flags & EVENT_TASK_ACTS) || new_state == TCP_ESTABLISHED) {
 		state = event_reserve(cpu, EVENT_STATE, sizeof(*state), socket_key(sk), flags);

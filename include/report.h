@@ -119,6 +119,7 @@
 	X(CONFORMANCE_NOT_CHECKED, "not_checked")                                                                      \
 	X(CONFORMANCE_CONFORMANT, "conformant")                                                                        \
 	X(CONFORMANCE_LINUX_VARIANT, "linux_variant")                                                                  \
+	X(CONFORMANCE_GAP, "gap")                                                                                      \
 	X(CONFORMANCE_VIOLATION, "violation")
 
 #define TIME_WAIT_ENDS(X)                                                                                              \
@@ -193,7 +194,7 @@ REPORT_ENUM(EVIDENCES, evidence_kind);
 
 #define REPORT_STATES_MAX   20
 #define REPORT_EVIDENCE_MAX 10
-#define REPORT_NOTES_MAX    4
+#define REPORT_NOTES_MAX    6
 
 /* A number that may be absent. */
 #define ABSENT_U32 UINT32_MAX
@@ -209,11 +210,18 @@ struct report_evidence {
 	uint64_t value;
 };
 
-/* A transition that the reference machine had something to say about. */
+struct machine_rule; /* core/tcp_machine.h */
+
+/*
+ * What the reference machine (core/tcp_machine.h) or a timed rule (core/timed_rules.h) had to say. A gap is
+ * never the verdict on a connection, only on a transition.
+ */
 struct report_note {
-	uint8_t from, to;
-	enum conformance verdict;
-	const char *why; /* static text from the machine's table */
+	uint8_t from, to;                /* of a transition, as inet_sock_set_state showed it */
+	uint8_t verdict;                 /* enum conformance */
+	uint8_t timed;                   /* enum timed_rule; 0: of a transition */
+	const struct machine_rule *rule; /* NULL: a violation or a gap, or a timed rule */
+	uint32_t measured_ms, limit_ms;  /* of a timed rule */
 };
 
 struct connection_report {

@@ -85,7 +85,6 @@ struct ending {
 	uint32_t synack_timeout_ticks;
 	uint8_t synack_timeouts, synack_max;
 	uint8_t note_count;
-	uint8_t conformance; /* worst so far */
 	uint8_t revision;
 	uint8_t minisock_change; /* enum time_wait_change; BEGIN: stands */
 	bool minisock;           /* one took over */

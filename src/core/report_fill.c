@@ -201,8 +201,5 @@ void report_fill(struct tracker *tracker, struct connection *connection, struct 
 	fill_process(connection, report);
 	fill_numbers(tracker, connection, &ending->close, report);
 	fill_completeness(tracker, connection, ending, report);
-	report->conformance = ending->conformance == CONFORMANCE_NOT_CHECKED ? CONFORMANCE_CONFORMANT
-									     : ending->conformance;
-	report->note_count = ending->note_count;
-	memcpy(report->notes, ending->notes, sizeof(report->notes));
+	judge_report(tracker, connection, ending, report);
 }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/signs.h"
 #include "core/tracker_internal.h"
 
 struct tracker *tracker_create(const struct tracker_config *config, tracker_report_fn report, void *arg)
@@ -17,9 +18,10 @@ struct tracker *tracker_create(const struct tracker_config *config, tracker_repo
 	tracker->config = *config;
 	tracker->report = report;
 	tracker->arg = arg;
+	tracker->rules_seen = calloc(machine_reference()->count, sizeof(*tracker->rules_seen));
 	tracker->table = connection_table_create(config->max_connections, config->seed);
-	if (!tracker->table) {
-		free(tracker);
+	if (!tracker->table || !tracker->rules_seen) {
+		tracker_destroy(tracker);
 		return NULL;
 	}
 	return tracker;
@@ -29,7 +31,9 @@ void tracker_destroy(struct tracker *tracker)
 {
 	if (!tracker)
 		return;
-	connection_table_destroy(tracker->table);
+	if (tracker->table)
+		connection_table_destroy(tracker->table);
+	free(tracker->rules_seen);
 	free(tracker);
 }
 
@@ -105,28 +109,6 @@ void lifecycle_path_add(struct tracker *tracker, struct connection *connection, 
 		ending->path[connection->path_count++ - CONNECTION_PATH_SHORT] = path_entry(time_ns, state);
 }
 
-static void transition_check(struct tracker *tracker, struct connection *connection, uint8_t from, uint8_t to,
-			     uint64_t time_ns)
-{
-	const struct machine_rule *rule = machine_find(from, to);
-	struct report_note note = {from, to, CONFORMANCE_VIOLATION, "neither RFC 9293 nor Linux knows this transition"};
-	struct ending *ending;
-
-	if (rule && rule->verdict == CONFORMANCE_CONFORMANT)
-		return;
-	if (rule) {
-		note.verdict = rule->verdict;
-		note.why = rule->why;
-	}
-	ending = lifecycle_ending(tracker, connection, time_ns);
-	if (!ending)
-		return;
-	if (ending->conformance < note.verdict)
-		ending->conformance = note.verdict;
-	if (ending->note_count < REPORT_NOTES_MAX)
-		ending->notes[ending->note_count++] = note;
-}
-
 static void fin_order_note(struct connection *connection, uint8_t from, uint8_t to)
 {
 	if (connection->flags & (CONNECTION_FIN_LOCAL_FIRST | CONNECTION_FIN_PEER_FIRST))
@@ -137,21 +119,32 @@ static void fin_order_note(struct connection *connection, uint8_t from, uint8_t 
 		connection->flags |= CONNECTION_FIN_PEER_FIRST;
 }
 
-/* Follows a transition. Where it does not start in the state that we know, something was missed. */
-void lifecycle_transition(struct tracker *tracker, struct connection *connection, uint8_t from, uint8_t to,
-			  uint64_t time_ns)
+/* Where a transition does not start in the state that we know, something was missed. */
+static void follow(struct tracker *tracker, struct connection *connection, uint8_t from, uint8_t to, uint64_t time_ns)
 {
 	if (connection->state != from) {
-		connection->flags |= CONNECTION_GAP;
-		tracker->stats.gaps++;
+		judge_missed(tracker, connection, from, time_ns);
 		lifecycle_path_add(tracker, connection, time_ns, from);
 	}
-	transition_check(tracker, connection, from, to, time_ns);
 	fin_order_note(connection, from, to);
 	if (from != to)
 		lifecycle_path_add(tracker, connection, time_ns, to);
 	connection->state = to;
 	connection->last_ns = time_ns;
+}
+
+/* To any state but CLOSE. flags: enum event_flag of the event that told of it. */
+void lifecycle_transition(struct tracker *tracker, struct connection *connection, uint8_t from, uint8_t to,
+			  uint16_t flags, uint64_t time_ns)
+{
+	follow(tracker, connection, from, to, time_ns);
+	judge_transition(tracker, connection, from, to, signs_of_transition(connection, flags), time_ns);
+}
+
+/* What explains it may follow: it is judged with the report. */
+void lifecycle_close(struct tracker *tracker, struct connection *connection, uint8_t from, uint64_t time_ns)
+{
+	follow(tracker, connection, from, TCP_CLOSE, time_ns);
 }
 
 /* ---- births ------------------------------------------------------------------------------------ */
@@ -177,7 +170,7 @@ static void birth_active(struct tracker *tracker, const struct event_birth *even
 	birth_fill(connection, event);
 	connection->role = ROLE_CLIENT;
 	connection->state = TCP_CLOSE;
-	lifecycle_transition(tracker, connection, TCP_CLOSE, TCP_SYN_SENT, event->header.time_ns);
+	lifecycle_transition(tracker, connection, TCP_CLOSE, TCP_SYN_SENT, event->header.flags, event->header.time_ns);
 	if (event->header.flags & EVENT_TASK_ACTS)
 		lifecycle_own(tracker, connection, SOURCE_CONNECT, event->header.pid, event->uid, event->comm);
 	/* The port may still be unknown; then the pair is checked when it is. */
@@ -216,6 +209,9 @@ static void birth_fast_open(struct tracker *tracker, const struct event_birth *e
 	if (connection)
 		end_now(tracker, connection);
 	connection = birth_passive_begin(tracker, event, cookie, event->header.time_ns);
+	if (connection)
+		judge_transition(tracker, connection, TCP_LISTEN, TCP_SYN_RECV, SIGN_FAST_OPEN,
+				 event->header.time_ns);
 	if (connection && borrowed)
 		connection->flags |= CONNECTION_PROVISIONAL;
 }
@@ -263,8 +259,11 @@ static void birth_passive(struct tracker *tracker, const struct event_birth *eve
 	struct connection *connection = birth_passive_known(tracker, event);
 	uint32_t own_syn = 0;
 
-	if (!connection)
+	if (!connection) {
+		/* Not told, for this event implies it: microseconds ago the child was cloned. */
+		judge_listener(tracker, TCP_LISTEN, TCP_SYN_RECV, 0);
 		connection = birth_passive_begin(tracker, event, event->header.cookie, now_ns - handshake_ns);
+	}
 	if (!connection || event->new_state == TCP_SYN_RECV)
 		return;
 	if (connection->role == ROLE_CLIENT)
@@ -276,7 +275,7 @@ static void birth_passive(struct tracker *tracker, const struct event_birth *eve
 		connection->handshake_us = event->handshake_us;
 		birth_isn(connection, event->local_isn + own_syn, event->remote_isn);
 	}
-	lifecycle_transition(tracker, connection, TCP_SYN_RECV, event->new_state, now_ns);
+	lifecycle_transition(tracker, connection, TCP_SYN_RECV, event->new_state, event->header.flags, now_ns);
 }
 
 static void event_birth(struct tracker *tracker, const struct event_birth *event)
@@ -336,7 +335,8 @@ static struct connection *event_state(struct tracker *tracker, const struct even
 	}
 	if (event->old_state == TCP_SYN_SENT && event->new_state == TCP_SYN_RECV)
 		connection->role = ROLE_BOTH; /* simultaneous open */
-	lifecycle_transition(tracker, connection, event->old_state, event->new_state, event->header.time_ns);
+	lifecycle_transition(tracker, connection, event->old_state, event->new_state, event->header.flags,
+			     event->header.time_ns);
 	return connection;
 }
 
@@ -396,7 +396,7 @@ static void event_close(struct tracker *tracker, const struct event_close *event
 	if (!connection)
 		return;
 	if (connection->state == TCP_LISTEN)
-		listener_remove(tracker, connection);
+		listener_close(tracker, connection, event);
 	else if (connection->queue == QUEUE_LIVE)
 		end_close(tracker, connection, event);
 	else if (event->old_state != TCP_CLOSE) /* CLOSE->CLOSE: nothing new */

@@ -29,6 +29,8 @@ struct tracker_stats {
 	uint64_t revisions;       /* later ones */
 	uint64_t stray_events;    /* of sockets that are not known */
 	uint64_t gaps;            /* transitions that were missed */
+	uint64_t transitions;     /* held against the reference machine */
+	uint64_t violations;      /* of these: neither RFC 9293 nor Linux knows it, or not without a sign of why */
 	uint64_t given_up_closed; /* reported or reportable, forgotten early for want of room */
 	uint64_t given_up_live;   /* live ones forgotten for want of room */
 	uint64_t unobserved;      /* ended without being seen */
@@ -58,6 +60,8 @@ void tracker_flush(struct tracker *tracker, uint64_t now_ns);
 const struct tracker_stats *tracker_stats(const struct tracker *tracker);
 /* The connection with this cookie as far as it is known (for printing events), or NULL. */
 const struct connection *tracker_find(struct tracker *tracker, uint64_t cookie);
+/* How often an entry of machine_reference() was seen. */
+uint64_t tracker_rule_seen(const struct tracker *tracker, const struct machine_rule *rule);
 uint32_t tracker_live(const struct tracker *tracker);
 /* Live connections whose owner is not known better than by their listener. */
 bool tracker_wants_owners(const struct tracker *tracker);

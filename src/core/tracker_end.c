@@ -69,7 +69,7 @@ void end_close(struct tracker *tracker, struct connection *connection, const str
 	ending->close = *event;
 	if (event->local_port)
 		connection->tuple.local_port = event->local_port;
-	lifecycle_transition(tracker, connection, event->old_state, TCP_CLOSE, event->header.time_ns);
+	lifecycle_close(tracker, connection, event->old_state, event->header.time_ns);
 	/* The task that aborts a foreign socket (ECONNABORTED) holds the lock too, but not the socket. */
 	if (event->header.flags & EVENT_TASK_ACTS && event->error != ECONNABORTED)
 		lifecycle_own(tracker, connection, SOURCE_CLOSE, event->header.pid, event->uid, event->comm);
@@ -130,6 +130,26 @@ static void hold_over(struct tracker *tracker, struct connection *connection)
 	linger_bound(tracker);
 }
 
+/* In which state of the machine the minisock stands. */
+static uint8_t minisock_state(const struct ending *ending)
+{
+	return ending->minisock_fin || ending->close.header.flags & EVENT_SOCKET_DONE ? TCP_TIME_WAIT
+										      : MACHINE_FIN_WAIT2_MINISOCK;
+}
+
+static uint32_t sign_of_change(uint8_t change)
+{
+	static const uint32_t signs[] = {
+		[TIME_WAIT_BEGIN] = 0,
+		[TIME_WAIT_EXPIRED] = SIGN_TIMER_ENDED,
+		[TIME_WAIT_KILLED] = 0,
+		[TIME_WAIT_REUSED] = SIGN_REUSED,
+		[TIME_WAIT_RESET] = SIGN_RESET_RECEIVED,
+	};
+
+	return signs[change];
+}
+
 /* What happened to the minisock changes what was, or will be, said. */
 static void minisock_ended(struct tracker *tracker, struct connection *connection)
 {
@@ -175,6 +195,7 @@ void end_reset_sent(struct tracker *tracker, const struct event_reset_sent *even
 	}
 	ending->minisock_reset = true;
 	ending->minisock_end_ns = event->header.time_ns;
+	judge_unshown(tracker, SHOWN_MINISOCK, minisock_state(ending), SIGN_RESET_ANSWER);
 	minisock_ended(tracker, connection);
 }
 
@@ -190,10 +211,13 @@ void end_time_wait(struct tracker *tracker, const struct event_time_wait *event)
 	}
 	ending = connection_ending_get(tracker->table, connection);
 	known = connection->queue == QUEUE_LINGER;
-	if (event->substate == TCP_TIME_WAIT)
+	if (event->substate == TCP_TIME_WAIT && minisock_state(ending) != TCP_TIME_WAIT) {
 		ending->minisock_fin = true;
+		judge_unshown(tracker, SHOWN_MINISOCK, MACHINE_FIN_WAIT2_MINISOCK, SIGN_PEER_FIN);
+	}
 	if (event->change == TIME_WAIT_BEGIN || minisock_is_over(ending))
 		return;
+	judge_unshown(tracker, SHOWN_MINISOCK, minisock_state(ending), sign_of_change(event->change));
 	ending->minisock_change = event->change;
 	ending->minisock_end_ns = event->header.time_ns;
 	if (event->change == TIME_WAIT_KILLED || event->change == TIME_WAIT_RESET) {
@@ -223,6 +247,7 @@ void end_address_pair_taken(struct tracker *tracker, const struct event_tuple *t
 	ending = connection_ending_get(tracker->table, connection);
 	ending->minisock_change = TIME_WAIT_REUSED;
 	ending->minisock_end_ns = time_ns;
+	judge_unshown(tracker, SHOWN_MINISOCK, minisock_state(ending), SIGN_REUSED);
 	connection_tuple_remove(tracker->table, connection);
 	if (connection->queue == QUEUE_SETTLE)
 		settle(tracker, connection);
@@ -360,6 +385,7 @@ static void handshakes_check(struct tracker *tracker, uint64_t now_ns)
 		next = connection_next(tracker->table, connection);
 		if (ending->deadline_ns > now_ns)
 			continue;
+		judge_unshown(tracker, SHOWN_REQUEST, TCP_NEW_SYN_RECV, SIGN_SYNACK_TIMEOUT);
 		connection->last_ns = ending->deadline_ns - NS_PER_S / 2; /* when the timer found it at its limit */
 		lifecycle_path_add(tracker, connection, connection->last_ns, TCP_CLOSE);
 		report_and_release(tracker, connection);

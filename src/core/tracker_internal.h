@@ -2,7 +2,7 @@
 /*
  * tracker_internal.h: what the parts of the tracker share: tracker.c (dispatch, births, transitions),
  * tracker_listen.c (listeners), tracker_end.c (closing, minisocks, reports), tracker_sync.c (listed sockets,
- * losses).
+ * losses), tracker_judge.c (conformance).
  */
 #ifndef LASTACK_CORE_TRACKER_INTERNAL_H
 #define LASTACK_CORE_TRACKER_INTERNAL_H
@@ -40,11 +40,13 @@ struct tracker {
 	uint32_t sync_netns[SYNC_NETNS_MAX];
 	uint32_t sync_netns_count;
 	uint64_t handshakes_checked_ns;
+	uint64_t *rules_seen; /* how often, by index in the reference machine */
 };
 
 /* tracker.c */
 void lifecycle_transition(struct tracker *tracker, struct connection *connection, uint8_t from, uint8_t to,
-			  uint64_t time_ns);
+			  uint16_t flags, uint64_t time_ns);
+void lifecycle_close(struct tracker *tracker, struct connection *connection, uint8_t from, uint64_t time_ns);
 void lifecycle_leave_live(struct tracker *tracker, struct connection *connection);
 struct connection *lifecycle_begin(struct tracker *tracker, uint64_t cookie);
 void lifecycle_path_add(struct tracker *tracker, struct connection *connection, uint64_t time_ns, uint8_t state);
@@ -52,9 +54,19 @@ void lifecycle_own(struct tracker *tracker, struct connection *connection, uint8
 		   const char *comm);
 struct ending *lifecycle_ending(struct tracker *tracker, struct connection *connection, uint64_t time_ns);
 
+/* tracker_judge.c */
+void judge_transition(struct tracker *tracker, struct connection *connection, uint8_t from, uint8_t to, uint32_t signs,
+		      uint64_t time_ns);
+void judge_listener(struct tracker *tracker, uint8_t from, uint8_t to, uint32_t signs);
+void judge_unshown(struct tracker *tracker, enum machine_shown shown, uint8_t from, uint32_t signs);
+void judge_missed(struct tracker *tracker, struct connection *connection, uint8_t found, uint64_t time_ns);
+void judge_report(struct tracker *tracker, const struct connection *connection, const struct ending *ending,
+		  struct connection_report *report);
+
 /* tracker_listen.c */
 struct connection *listener_find(struct tracker *tracker, const struct event_tuple *tuple);
 void listener_begin(struct tracker *tracker, const struct event_birth *event);
+void listener_close(struct tracker *tracker, struct connection *listener, const struct event_close *event);
 void listener_add(struct tracker *tracker, struct connection *connection);
 void listener_remove(struct tracker *tracker, struct connection *connection);
 

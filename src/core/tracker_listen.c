@@ -37,6 +37,12 @@ void listener_remove(struct tracker *tracker, struct connection *connection)
 	connection_release(tracker->table, connection);
 }
 
+void listener_close(struct tracker *tracker, struct connection *listener, const struct event_close *event)
+{
+	judge_listener(tracker, event->old_state, TCP_CLOSE, 0);
+	listener_remove(tracker, listener);
+}
+
 /* The listener that a connection with this local end came through: an exact address before a wildcard. */
 struct connection *listener_find(struct tracker *tracker, const struct event_tuple *tuple)
 {
@@ -73,6 +79,7 @@ void listener_begin(struct tracker *tracker, const struct event_birth *event)
 		listener->family = event->family;
 		listener_add(tracker, listener);
 	}
+	judge_listener(tracker, event->old_state, TCP_LISTEN, 0);
 	listener->cgroup = event->cgroup;
 	listener->last_ns = event->header.time_ns;
 	if (event->header.flags & EVENT_TASK_ACTS)

@@ -75,8 +75,7 @@ static void existing_compare(struct tracker *tracker, struct connection *connect
 	existing_own(tracker, connection, event);
 	if (connection->state == event->state || !listed_is_newer(connection, event))
 		return;
-	connection->flags |= CONNECTION_GAP;
-	tracker->stats.gaps++;
+	judge_missed(tracker, connection, event->state, event->header.time_ns);
 	connection->state = event->state;
 	connection->last_ns = event->header.time_ns;
 	if (!connection->tuple.local_port)

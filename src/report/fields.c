@@ -8,6 +8,7 @@
 #include "container.h"
 #include "explain.h"
 #include "fields.h"
+#include "machine_text.h"
 
 static const char *const format_names[] = {[REPORT_TABLE] = "table", [REPORT_JSON] = "json", [REPORT_CSV] = "csv"};
 const struct name_table report_format_names = {format_names, sizeof(format_names) / sizeof(format_names[0])};
@@ -184,18 +185,6 @@ static void list_states(const struct field_source *source, struct text *text, en
 	}
 }
 
-/* FROM->TO: why */
-static void note_append(struct text *text, const struct report_note *note)
-{
-	state_name_append(text, note->from);
-	text_append_str(text, "->");
-	state_name_append(text, note->to);
-	if (note->why) {
-		text_append_str(text, ": ");
-		text_append_str(text, note->why);
-	}
-}
-
 static void list_notes(const struct field_source *source, struct text *text, enum report_format format)
 {
 	const struct connection_report *report = source->report;
@@ -205,7 +194,7 @@ static void list_notes(const struct field_source *source, struct text *text, enu
 		if (i)
 			text_append_str(text, format == REPORT_JSON ? "," : "; ");
 		text_clear(&line);
-		note_append(&line, &report->notes[i]);
+		machine_note_append(&line, &report->notes[i]);
 		if (format == REPORT_JSON)
 			text_append_json_string(text, line.data, line.length);
 		else
@@ -320,7 +309,7 @@ const struct field fields[] = {
 	 .help = "expired, reused, reset, unknown; null while it stands"},
 	{IN(conformance), .name = "verdict", NAMED(conformance_names, conformance),
 	 .help = "the transitions against RFC 9293"},
-	{IN(conformance), .name = "notes", LIST(list_notes), .help = "transitions worth a word"},
+	{IN(conformance), .name = "notes", LIST(list_notes), .help = "transitions and timings that deserve a word, each with its verdict and source"},
 	{IN(process), .name = "pid", UNSIGNED(KIND_U32_OPTIONAL, pid), .column = &column_owner,
 	 .help = "process that owns the connection"},
 	{IN(process), .name = "comm", COMPUTED(FIELD_TEXT, get_comm), .help = "its name"},

@@ -122,13 +122,20 @@ static inline struct event_birth make_child(uint64_t ms, uint64_t cookie, uint16
 	return event;
 }
 
+/* With what the kernel shows where a FIN came in, or ours was acknowledged. */
 static inline struct event_state make_state(uint64_t ms, uint64_t cookie, uint8_t from, uint8_t to)
 {
-	return (struct event_state){
+	struct event_state event = {
 		.header = make_header(EVENT_STATE, ms, cookie),
 		.old_state = from,
 		.new_state = to,
 	};
+
+	if (to == TCP_CLOSE_WAIT || to == TCP_CLOSING)
+		event.header.flags = EVENT_SOCKET_DONE;
+	else if (to == TCP_FIN_WAIT2)
+		event.header.flags = EVENT_NOTHING_IN_FLIGHT;
+	return event;
 }
 
 static inline struct event_state_task make_state_task(uint64_t ms, uint64_t cookie, uint8_t from, uint8_t to,

@@ -51,7 +51,7 @@ static inline struct connection_report sample_report_full(void)
 		.time_wait_end = TIME_WAIT_END_EXPIRED,
 		.conformance = CONFORMANCE_LINUX_VARIANT,
 		.note_count = 1,
-		.notes = {{5, 7, CONFORMANCE_LINUX_VARIANT, "handed to a \"minisock\""}},
+		.notes = {{.from = TCP_FIN_WAIT2, .to = TCP_CLOSE, .verdict = CONFORMANCE_GAP}},
 		.has_process = true,
 		.pid = 4711,
 		.uid = 1000,

@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * tracker_judge.c: holds what the tracker follows against the reference machine, keeps what it had to say as
+ * notes, and counts which of its entries were seen. It changes no lifecycle.
+ *
+ * A transition is judged when it is told, for what explains it is in the same event. Only CLOSE waits for the
+ * report: a reset's tracepoint fires after it.
+ */
+#include <string.h>
+
+#include "core/signs.h"
+#include "core/tracker_internal.h"
+
+static void seen(struct tracker *tracker, const struct machine_rule *rule)
+{
+	if (rule)
+		tracker->rules_seen[rule - machine_reference()->rules]++;
+}
+
+/* Where there is no room, what weighs more takes the place of what weighs least. */
+static void note_put(struct report_note *notes, uint8_t *count, const struct report_note *note)
+{
+	struct report_note *least = notes;
+
+	if (*count < REPORT_NOTES_MAX) {
+		notes[(*count)++] = *note;
+		return;
+	}
+	for (size_t i = 1; i < REPORT_NOTES_MAX; i++)
+		if (notes[i].verdict <= least->verdict)
+			least = &notes[i];
+	if (note->verdict > least->verdict)
+		*least = *note;
+}
+
+static void note_keep(struct tracker *tracker, struct connection *connection, const struct report_note *note,
+		      uint64_t time_ns)
+{
+	struct ending *ending = lifecycle_ending(tracker, connection, time_ns);
+
+	if (ending)
+		note_put(ending->notes, &ending->note_count, note);
+}
+
+static void count_verdict(struct tracker *tracker, uint8_t verdict)
+{
+	tracker->stats.transitions++;
+	if (verdict == CONFORMANCE_VIOLATION)
+		tracker->stats.violations++;
+}
+
+void judge_transition(struct tracker *tracker, struct connection *connection, uint8_t from, uint8_t to, uint32_t signs,
+		      uint64_t time_ns)
+{
+	struct report_note note = {.from = from, .to = to};
+
+	note.verdict = machine_judge(machine_reference(), from, to, signs, &note.rule);
+	seen(tracker, note.rule);
+	count_verdict(tracker, note.verdict);
+	if (note.verdict != CONFORMANCE_CONFORMANT)
+		note_keep(tracker, connection, &note, time_ns);
+}
+
+/* Of a listener, which has no report. */
+void judge_listener(struct tracker *tracker, uint8_t from, uint8_t to, uint32_t signs)
+{
+	const struct machine_rule *rule;
+
+	count_verdict(tracker, machine_judge(machine_reference(), from, to, signs | SIGN_NOTHING_LOST, &rule));
+	seen(tracker, rule);
+}
+
+void judge_unshown(struct tracker *tracker, enum machine_shown shown, uint8_t from, uint32_t signs)
+{
+	seen(tracker, machine_judge_unshown(machine_reference(), shown, from, signs));
+}
+
+/*
+ * The connection was thought to be in another state than the one it is found in. What could have happened in
+ * between is a gap; what no sequence of transitions leads to is a violation, unless events were lost meanwhile:
+ * then it may even be another life of the same socket.
+ */
+void judge_missed(struct tracker *tracker, struct connection *connection, uint8_t found, uint64_t time_ns)
+{
+	struct report_note note = {.from = connection->state, .to = found, .verdict = CONFORMANCE_GAP};
+	bool lost = tracker->loss_last_ns >= connection->last_ns && tracker->loss_last_ns;
+
+	connection->flags |= CONNECTION_GAP;
+	tracker->stats.gaps++;
+	if (!lost && !machine_leads(machine_reference(), connection->state, found)) {
+		note.verdict = CONFORMANCE_VIOLATION;
+		tracker->stats.violations++;
+	}
+	note_keep(tracker, connection, &note, time_ns);
+}
+
+/* The transition to CLOSE, now that everything that can explain it has been seen. */
+static void judge_close(struct tracker *tracker, const struct connection *connection, const struct ending *ending,
+			struct connection_report *report)
+{
+	struct report_note note = {.from = ending->close.old_state, .to = TCP_CLOSE};
+	uint32_t signs = signs_of_close(connection, ending);
+
+	note.verdict = machine_judge(machine_reference(), note.from, note.to, signs, &note.rule);
+	if (!ending->revision) {
+		seen(tracker, note.rule);
+		count_verdict(tracker, note.verdict);
+	}
+	if (note.verdict != CONFORMANCE_CONFORMANT)
+		note_put(report->notes, &report->note_count, &note);
+}
+
+/* An end that nobody saw. */
+static void judge_unseen_end(const struct connection *connection, struct connection_report *report)
+{
+	struct report_note note = {.from = connection->state, .to = TCP_CLOSE, .verdict = CONFORMANCE_GAP};
+
+	note_put(report->notes, &report->note_count, &note);
+}
+
+void judge_report(struct tracker *tracker, const struct connection *connection, const struct ending *ending,
+		  struct connection_report *report)
+{
+	uint8_t worst = CONFORMANCE_CONFORMANT;
+
+	report->note_count = ending->note_count;
+	memcpy(report->notes, ending->notes, sizeof(report->notes));
+	if (ending->close.header.kind)
+		judge_close(tracker, connection, ending, report);
+	else if (connection->state != TCP_NEW_SYN_RECV)
+		judge_unseen_end(connection, report);
+	for (uint8_t i = 0; i < report->note_count; i++)
+		if (report->notes[i].verdict > worst)
+			worst = report->notes[i].verdict;
+	report->conformance = worst == CONFORMANCE_GAP ? CONFORMANCE_NOT_CHECKED : worst;
+}
+
+uint64_t tracker_rule_seen(const struct tracker *tracker, const struct machine_rule *rule)
+{
+	return tracker->rules_seen[rule - machine_reference()->rules];
+}

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * machine_text.c: see machine_text.h. Its input is the table of core/tcp_machine.h and notes on transitions;
+ * of connections it knows nothing.
+ */
+#include "machine_text.h"
+#include "names.h"
+
+static const struct {
+	const char *name, *words;
+	enum machine_input_kind kind;
+} inputs[] = {
+#define INPUT_LINE(input, name, kind, words) [input] = {name, words, kind},
+	MACHINE_INPUTS(INPUT_LINE)};
+
+static const char *const sign_names[] = {
+#define SIGN_LINE(sign, name, words) [sign##_INDEX] = name,
+	MACHINE_SIGNS(SIGN_LINE)};
+
+const char *machine_state_name(uint8_t state)
+{
+	const char *name = name_of(&tcp_state_names, state);
+
+	if (state == MACHINE_FIN_WAIT2_MINISOCK)
+		return "FIN_WAIT2_MINISOCK";
+	return name ? name : "?";
+}
+
+const char *machine_input_name(uint8_t input)
+{
+	return inputs[input].name;
+}
+
+const char *machine_input_words(uint8_t input)
+{
+	return inputs[input].words;
+}
+
+enum machine_input_kind machine_input_kind(uint8_t input)
+{
+	return inputs[input].kind;
+}
+
+void machine_signs_append(struct text *text, uint32_t signs, const char *separator)
+{
+	const char *before = "";
+
+	for (unsigned i = 0; i < SIGN_INDICES; i++) {
+		if (!(signs & 1U << i))
+			continue;
+		text_append_str(text, before);
+		text_append_str(text, sign_names[i]);
+		before = separator;
+	}
+}
+
+/* Where inet_sock_set_state may lead from a state: nothing twice. */
+static void successors_append(struct text *text, uint8_t from)
+{
+	const struct machine *machine = machine_reference();
+	const char *before = "";
+	uint32_t told = 0;
+
+	for (size_t i = 0; i < machine->count; i++) {
+		const struct machine_rule *rule = &machine->rules[i];
+
+		if (rule->shown != SHOWN_STATE || rule->shown_from != from || told & 1U << rule->shown_to)
+			continue;
+		told |= 1U << rule->shown_to;
+		text_append_str(text, before);
+		text_append_str(text, machine_state_name(rule->shown_to));
+		before = ", ";
+	}
+	if (!told)
+		text_append_str(text, "nothing");
+}
+
+/* Which rule was broken: the pair is unknown, or known but for its signs. */
+static void violation_append(struct text *text, const struct report_note *note)
+{
+	const struct machine *machine = machine_reference();
+	uint32_t told = 0;
+
+	for (size_t i = 0; i < machine->count; i++) {
+		const struct machine_rule *rule = &machine->rules[i];
+
+		if (rule->shown != SHOWN_STATE || rule->shown_from != note->from || rule->shown_to != note->to)
+			continue;
+		if (told & rule->need)
+			continue;
+		text_append_str(text, told ? " or " : "without what explains it: ");
+		machine_signs_append(text, rule->need, "+");
+		told |= rule->need;
+	}
+	if (told)
+		return;
+	text_append_str(text, "neither RFC 9293 nor Linux knows it: after ");
+	text_append_str(text, machine_state_name(note->from));
+	text_append_str(text, " may follow ");
+	successors_append(text, note->from);
+}
+
+static void source_append(struct text *text, const struct machine_rule *rule)
+{
+	text_append_str(text, " (");
+	text_append_str(text, rule->source);
+	if (rule->since) {
+		text_append_str(text, ", since Linux ");
+		text_append_str(text, rule->since);
+	}
+	text_append_char(text, ')');
+}
+
+void machine_note_append(struct text *text, const struct report_note *note)
+{
+	text_append_str(text, machine_state_name(note->from));
+	text_append_str(text, "->");
+	text_append_str(text, machine_state_name(note->to));
+	text_append_str(text, ": ");
+	text_append_str(text, name_of(&conformance_names, note->verdict));
+	text_append_str(text, ": ");
+	if (note->rule) {
+		text_append_str(text, note->rule->why);
+		source_append(text, note->rule);
+	} else if (note->verdict == CONFORMANCE_GAP) {
+		text_append_str(text, "what happened in between, or what explains it, was not seen");
+	} else {
+		violation_append(text, note);
+	}
+}
