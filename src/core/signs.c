@@ -48,16 +48,34 @@ uint32_t signs_of_transition(const struct connection *connection, uint16_t flags
 	return signs;
 }
 
-static uint32_t signs_of_error(const struct close_facts *facts)
+/*
+ * Before an answer only ICMP sets another error than ETIMEDOUT without a reset (tcp_v4_err()), though an event
+ * that was lost may have been a reset. Later it leaves a soft error, which becomes the error when a timer gives up.
+ */
+static bool icmp_is(const struct close_facts *facts)
+{
+	bool soft = facts->error == facts->close->soft_error;
+
+	if (!facts->error || facts->error == ETIMEDOUT || facts->error == ECONNABORTED || facts->received)
+		return false;
+	return soft || (facts->state & IN(SYN_SENT) && !facts->ending->loss_nearby);
+}
+
+static bool timed_out_is(const struct close_facts *facts)
 {
 	const struct event_close *close = facts->close;
-	bool counted = close->retransmits || close->probes_out;
-	bool from_icmp = facts->error && facts->error == close->soft_error;
+	bool unanswered = close->retransmits || close->probes_out || facts->state & (IN(SYN_SENT) | IN(SYN_RECV));
+
+	return (facts->error == ETIMEDOUT || icmp_is(facts)) && unanswered;
+}
+
+static uint32_t signs_of_error(const struct close_facts *facts)
+{
 	uint32_t signs = 0;
 
-	if (facts->error == ETIMEDOUT || (from_icmp && counted))
+	if (timed_out_is(facts))
 		signs |= SIGN_TIMED_OUT;
-	if (facts->error && facts->error != ETIMEDOUT && facts->error != ECONNABORTED && !facts->received)
+	if (icmp_is(facts))
 		signs |= SIGN_ICMP;
 	if (facts->error == ECONNABORTED && facts->flags & EVENT_TASK_ACTS && !facts->received)
 		signs |= SIGN_DESTROYED;
@@ -113,11 +131,13 @@ static bool no_syn_is(const struct close_facts *facts)
 	       !facts->close->pending_timer && !facts->close->unacked_bytes;
 }
 
-/* An orphan, in nobody's context, with something unacknowledged and neither error nor reset. */
+/* An orphan, in nobody's context, its FIN unacknowledged, with neither error nor reset. */
 static bool silent_end_is(const struct close_facts *facts)
 {
-	return facts->flags & EVENT_SOCKET_DEAD && !(facts->flags & EVENT_TASK_ACTS) && !facts->sent &&
-	       facts->close->unacked_bytes && !facts->ending->loss_nearby;
+	bool unacked = facts->state & IN(FIN_WAIT1) || facts->close->unacked_bytes;
+
+	return facts->flags & EVENT_SOCKET_DEAD && !(facts->flags & EVENT_TASK_ACTS) && !facts->sent && unacked &&
+	       !facts->ending->loss_nearby;
 }
 
 /* The ends that set no error. */

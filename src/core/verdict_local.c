@@ -141,8 +141,11 @@ bool rule_protocol(const struct facts *facts, struct verdict *verdict)
 /* A dying network namespace ends its kernel's orphans in their timers, without a word to the peer. */
 bool rule_netns_exit(const struct facts *facts, struct verdict *verdict)
 {
-	if (!facts_in(facts, IN(FIN_WAIT1)) || !(facts->flags & EVENT_SOCKET_DEAD) ||
-	    (facts->flags & EVENT_TASK_ACTS) || facts->reset_sent || facts->ending->loss_nearby)
+	bool unacked = facts_in(facts, IN(FIN_WAIT1)) ||
+		       (facts_in(facts, IN(CLOSING) | IN(LAST_ACK)) && facts->close->unacked_bytes);
+
+	if (!unacked || !(facts->flags & EVENT_SOCKET_DEAD) || (facts->flags & EVENT_TASK_ACTS) || facts->reset_sent ||
+	    facts->ending->loss_nearby)
 		return false;
 	verdict_evidence(verdict, EVIDENCE_ORPHAN, 0);
 	return verdict_set(verdict, CAUSE_NETNS_EXIT, INITIATOR_LOCAL_KERNEL, HOW_NETNS_EXIT);

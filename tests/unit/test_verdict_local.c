@@ -119,7 +119,11 @@ static const struct rule_case local_cases[] = {
 	 {CAUSE_NETNS_EXIT, CONTEXT_NONE, INITIATOR_LOCAL_KERNEL, HOW_NETNS_EXIT, .evidence = {E(ORPHAN, 0)}},
 	 {MISS(from, TCP_ESTABLISHED, UNOBSERVED), MISS(flags, FLAGS_SOFTIRQ, UNOBSERVED),
 	  MISS(flags, ORPHAN | EVENT_TASK_ACTS, UNOBSERVED), MISS(sent, RESET_ACTIVE, ORPHAN_LIMIT),
-	  MISS(error, ETIMEDOUT, UNOBSERVED)}},
+	  MISS(error, ETIMEDOUT, UNOBSERVED), MISS(loss_nearby, 1, UNOBSERVED)}},
+	{"dying namespace, the peer first",
+	 {.from = TCP_LAST_ACK, .flags = ORPHAN | EVENT_SOCKET_DONE, .unacked = 1, .order = CONNECTION_FIN_PEER_FIRST},
+	 {CAUSE_NETNS_EXIT, CONTEXT_NONE, INITIATOR_LOCAL_KERNEL, HOW_NETNS_EXIT, .evidence = {E(ORPHAN, 0)}},
+	 {MISS(unacked, 0, FIN_PEER_FIRST), MISS(flags, ORPHAN | EVENT_TASK_ACTS, UNOBSERVED)}},
 	{"nothing explains it",
 	 {.from = TCP_ESTABLISHED, .error = EPIPE, .flags = FLAGS_SOFTIRQ},
 	 {CAUSE_UNOBSERVED, .error = EPIPE, .evidence = {E(NO_CAUSE_SEEN, 0), E(ERROR, EPIPE)}},
@@ -177,7 +181,7 @@ static const struct rule_case graceful_cases[] = {
 	  .passed = TCP_CLOSING},
 	 {CAUSE_FIN_SIMULTANEOUS, CONTEXT_NONE, INITIATOR_LOCAL_APP, HOW_CLOSE,
 	  .evidence = {E(FILE_RELEASED, 0), E(FIN_CROSSED, 0)}},
-	 {MISS(passed, TCP_FIN_WAIT1, FIN_LOCAL_FIRST), MISS(minisock, 0, UNOBSERVED), MISS(unacked, 1, UNOBSERVED)}},
+	 {MISS(passed, TCP_FIN_WAIT1, FIN_LOCAL_FIRST), MISS(minisock, 0, UNOBSERVED), MISS(unacked, 1, NETNS_EXIT)}},
 	{"the peer first",
 	 {.from = TCP_LAST_ACK,
 	  .flags = ORPHAN | EVENT_SOCKET_DONE,
@@ -185,7 +189,7 @@ static const struct rule_case graceful_cases[] = {
 	  .fin_flags = FLAGS_CLOSER},
 	 {CAUSE_FIN_PEER_FIRST, CONTEXT_NONE, INITIATOR_PEER, HOW_NONE,
 	  .evidence = {E(PEER_FIN_FIRST, 0), E(LAST_ACK, 0)}},
-	 {MISS(unacked, 1, UNOBSERVED), MISS(from, TCP_CLOSE_WAIT, UNOBSERVED), MISS(error, ETIMEDOUT, UNOBSERVED)}},
+	 {MISS(unacked, 1, NETNS_EXIT), MISS(from, TCP_CLOSE_WAIT, UNOBSERVED), MISS(error, ETIMEDOUT, UNOBSERVED)}},
 };
 
 CASES_TEST(local_cases)

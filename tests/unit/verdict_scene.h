@@ -105,10 +105,11 @@ static inline void scene_resets(const struct scene *scene, struct ending *ending
 					       scene->sent_flags | (scene->sent == RESET_PASSIVE ? EVENT_PASSIVE : 0));
 }
 
-static inline struct verdict scene_decide(const struct scene *scene)
+/* What the tracker would know of it. */
+static inline void scene_build(const struct scene *scene, struct connection *connection, struct ending *ending)
 {
-	struct connection connection = {.state = TCP_CLOSE, .flags = scene->order};
-	struct ending ending = {
+	*connection = (struct connection){.state = TCP_CLOSE, .flags = scene->order, .tuple = client_tuple(4000)};
+	*ending = (struct ending){
 		.fin = {scene->fin_flags, scene->fin_exit_code, PID_CLOSER},
 		.release = {scene->release_flags, 0, PID_CLOSER},
 		.minisock = scene->minisock,
@@ -121,16 +122,23 @@ static inline struct verdict scene_decide(const struct scene *scene)
 		.synack_timeouts = scene->synack_timeouts,
 		.synack_max = scene->synack_max,
 	};
+	connection->retransmits = scene->connection_retransmits;
+	if (scene->passed)
+		connection->path[connection->path_count++] = path_entry(AT(0), scene->passed);
+	if (scene->no_close)
+		connection->state = scene->from;
+	else
+		scene_close(scene, &ending->close);
+	scene_resets(scene, ending);
+}
+
+static inline struct verdict scene_decide(const struct scene *scene)
+{
+	struct connection connection;
+	struct ending ending;
 	struct verdict verdict;
 
-	connection.retransmits = scene->connection_retransmits;
-	if (scene->passed)
-		connection.path[connection.path_count++] = path_entry(AT(0), scene->passed);
-	if (scene->no_close)
-		connection.state = scene->from;
-	else
-		scene_close(scene, &ending.close);
-	scene_resets(scene, &ending);
+	scene_build(scene, &connection, &ending);
 	memset(&verdict, 0xff, sizeof(verdict)); /* nothing may be left as it was */
 	verdict_decide(&connection, &ending, TICK_NS, &verdict);
 	return verdict;
