@@ -215,6 +215,8 @@ uint32_t signs_of_close(const struct connection *connection, const struct ending
 		signs |= SIGN_PEER_FIN;
 	if (is_self(connection))
 		signs |= SIGN_SELF;
+	if (connection->role == ROLE_SERVER)
+		signs |= SIGN_PASSIVE;
 	if (!ending->loss_nearby && !was_just_listed(connection, ending))
 		signs |= SIGN_NOTHING_LOST;
 	return signs;

@@ -96,6 +96,7 @@ enum machine_input { MACHINE_INPUTS(MACHINE_INPUT_ENUM) INPUTS };
 	X(SIGN_SILENT_END, "silent_end", "an orphan in its timer, without error, reset or lost events")                \
 	X(SIGN_NO_SYN, "no_syn", "connect() failed before a SYN was sent")                                             \
 	X(SIGN_SELF, "self", "both ends are the same address and port")                                                \
+	X(SIGN_PASSIVE, "passive", "it was opened through a listener")                                                 \
 	X(SIGN_FAST_OPEN, "fast_open", "the child was announced before its handshake was complete")                    \
 	X(SIGN_MPTCP, "mptcp", "a reset that MPTCP asked for")                                                         \
 	X(SIGN_SYNACK_TIMEOUT, "synack_timeout", "the SYN-ACKs ran out")                                               \

@@ -175,7 +175,7 @@ static void birth_active(struct tracker *tracker, const struct event_birth *even
 		lifecycle_own(tracker, connection, SOURCE_CONNECT, event->header.pid, event->uid, event->comm);
 	/* The port may still be unknown; then the pair is checked when it is. */
 	if (event->tuple.local_port)
-		end_address_pair_taken(tracker, &connection->tuple, event->header.time_ns);
+		end_address_pair_taken(tracker, &connection->tuple, false, event->header.time_ns);
 }
 
 static struct connection *birth_passive_begin(struct tracker *tracker, const struct event_birth *event, uint64_t cookie,
@@ -183,7 +183,7 @@ static struct connection *birth_passive_begin(struct tracker *tracker, const str
 {
 	struct connection *connection, *listener;
 
-	end_address_pair_taken(tracker, &event->tuple, event->header.time_ns);
+	end_address_pair_taken(tracker, &event->tuple, true, event->header.time_ns);
 	connection = lifecycle_begin(tracker, cookie);
 	if (!connection)
 		return NULL;
@@ -248,7 +248,7 @@ static struct connection *birth_passive_known(struct tracker *tracker, const str
 	connection_rekey(tracker->table, connection, event->header.cookie);
 	connection->flags &= ~CONNECTION_PROVISIONAL;
 	/* Under the borrowed cookie a repeated SYN-ACK could not be told to be this child's. */
-	end_address_pair_taken(tracker, &event->tuple, event->header.time_ns);
+	end_address_pair_taken(tracker, &event->tuple, true, event->header.time_ns);
 	return connection;
 }
 
@@ -327,7 +327,7 @@ static struct connection *event_state(struct tracker *tracker, const struct even
 	if (event->local_port)
 		connection->tuple.local_port = event->local_port;
 	if (port_was_unknown)
-		end_address_pair_taken(tracker, &connection->tuple, event->header.time_ns);
+		end_address_pair_taken(tracker, &connection->tuple, false, event->header.time_ns);
 	if (event->new_state == TCP_ESTABLISHED) {
 		birth_isn(connection, event->local_isn, event->remote_isn);
 		if (!(connection->flags & CONNECTION_BIRTH_UNSEEN))

@@ -143,7 +143,7 @@ static uint32_t sign_of_change(uint8_t change)
 		[TIME_WAIT_BEGIN] = 0,
 		[TIME_WAIT_EXPIRED] = SIGN_TIMER_ENDED,
 		[TIME_WAIT_KILLED] = 0,
-		[TIME_WAIT_REUSED] = SIGN_REUSED,
+		[TIME_WAIT_REUSED] = SIGN_REUSED | SIGN_PASSIVE, /* by a SYN that came in */
 		[TIME_WAIT_RESET] = SIGN_RESET_RECEIVED,
 	};
 
@@ -233,7 +233,7 @@ void end_time_wait(struct tracker *tracker, const struct event_time_wait *event)
 }
 
 /* A connection begins with this address pair: who had it before is past. */
-void end_address_pair_taken(struct tracker *tracker, const struct event_tuple *tuple, uint64_t time_ns)
+void end_address_pair_taken(struct tracker *tracker, const struct event_tuple *tuple, bool passive, uint64_t time_ns)
 {
 	struct connection *connection = connection_tuple_find(tracker->table, tuple);
 	struct ending *ending;
@@ -247,7 +247,8 @@ void end_address_pair_taken(struct tracker *tracker, const struct event_tuple *t
 	ending = connection_ending_get(tracker->table, connection);
 	ending->minisock_change = TIME_WAIT_REUSED;
 	ending->minisock_end_ns = time_ns;
-	judge_unshown(tracker, SHOWN_MINISOCK, minisock_state(ending), SIGN_REUSED);
+	judge_unshown(tracker, SHOWN_MINISOCK, minisock_state(ending),
+		      SIGN_REUSED | (passive ? SIGN_PASSIVE : 0));
 	connection_tuple_remove(tracker->table, connection);
 	if (connection->queue == QUEUE_SETTLE)
 		settle(tracker, connection);

@@ -74,7 +74,7 @@ void listener_remove(struct tracker *tracker, struct connection *connection);
 void end_close(struct tracker *tracker, struct connection *connection, const struct event_close *event);
 void end_reset_sent(struct tracker *tracker, const struct event_reset_sent *event);
 void end_time_wait(struct tracker *tracker, const struct event_time_wait *event);
-void end_address_pair_taken(struct tracker *tracker, const struct event_tuple *tuple, uint64_t time_ns);
+void end_address_pair_taken(struct tracker *tracker, const struct event_tuple *tuple, bool passive, uint64_t time_ns);
 void end_now(struct tracker *tracker, struct connection *connection);
 void end_unobserved(struct tracker *tracker, struct connection *connection, uint64_t now_ns);
 bool end_make_room(struct tracker *tracker);

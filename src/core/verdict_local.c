@@ -110,6 +110,7 @@ bool rule_linger(const struct facts *facts, struct verdict *verdict)
 bool rule_listener_closed(const struct facts *facts, struct verdict *verdict)
 {
 	if ((facts->flags & (EVENT_HAS_SOCKET | EVENT_SOCKET_DEAD)) || !facts->reset_sent || !facts->reset_active ||
+	    facts->reason == RESET_REASON_MPTCP ||
 	    !facts_in(facts, IN(ESTABLISHED) | IN(CLOSE_WAIT) | IN(SYN_RECV)))
 		return false;
 	verdict_blame_closer(facts, verdict, HOW_LISTENER_CLOSE);
@@ -130,9 +131,10 @@ bool rule_disconnect(const struct facts *facts, struct verdict *verdict)
 	return true;
 }
 
+/* An answer to a segment, or MPTCP gave its subflow up (mptcp_subflow_reset()). */
 bool rule_protocol(const struct facts *facts, struct verdict *verdict)
 {
-	if (!facts->reset_sent || facts->reset_active)
+	if (!facts->reset_sent || (facts->reset_active && facts->reason != RESET_REASON_MPTCP))
 		return false;
 	verdict_evidence(verdict, EVIDENCE_RESET_SENT, 0);
 	return verdict_set(verdict, CAUSE_RST_SENT_PROTOCOL, INITIATOR_LOCAL_KERNEL, HOW_NONE);
