@@ -72,6 +72,14 @@ $(O)/system: $(call object,,$(SYSTEM))
 $(O)/bench: $(O)/tests/bench/bench.o
 	$(call link,,-lbpf)
 
+# ---- the reference machine, told and drawn from its table; a test holds the committed files against it
+DOCS := src/core/machine.md src/core/machine.svg
+docs: all
+	$(call say,DOCS,$(DOCS))
+	$(Q)$(O)/lastack machine -o markdown > $(O)/machine.md
+	$(Q)sed -i -e '/^<!-- lastack machine.*: begin/,/^<!-- lastack machine.*: end/{/: end/r $(O)/machine.md' -e 'd}' src/core/machine.md
+	$(Q)$(O)/lastack machine -o dot | dot -Tsvg > $(O)/machine.svg && cp $(O)/machine.svg src/core/machine.svg
+
 # ---- what people ask for
 run: all
 	$(O)/lastack live
@@ -111,14 +119,14 @@ clean:
 
 # ---- Debian packages: to build and run; for tests and measurements also what they play with
 PACKAGES := gcc clang llvm libbpf-dev libelf-dev zlib1g-dev nettle-dev bpftool iproute2 nftables libcmocka-dev libjansson-dev
-ifneq ($(filter test% asan bench,$(MAKECMDGOALS)),)
-PACKAGES += procps util-linux libcap2-bin kmod nginx-light redis-server redis-tools wrk curl libbpf-tools
+ifneq ($(filter test% asan bench docs,$(MAKECMDGOALS)),)
+PACKAGES += procps util-linux libcap2-bin kmod nginx-light redis-server redis-tools wrk curl libbpf-tools graphviz
 endif
 test-deps: deps
 deps:
 	@O=$(O) tests/deps.sh $(PACKAGES)
 
-.PHONY: all run demo bench test test-build test-unit test-live test-system test-deps check-programs asan format tidy install clean deps
+.PHONY: all docs run demo bench test test-build test-unit test-live test-system test-deps check-programs asan format tidy install clean deps
 .DELETE_ON_ERROR:
 .SECONDARY:
 -include $(shell find $(O) -name '*.d' 2>/dev/null)

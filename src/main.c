@@ -16,6 +16,7 @@ static const struct verb {
 	{"record", verb_record, "keep the raw events in a file"},
 	{"replay", verb_replay, "the same lines again from such a file"},
 	{"check", verb_check, "what this kernel and these privileges allow"},
+	{"machine", verb_machine, "the TCP state machine that connections are held against, and what of it was seen"},
 };
 
 static int help(FILE *file, int status)

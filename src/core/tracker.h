@@ -31,6 +31,7 @@ struct tracker_stats {
 	uint64_t gaps;            /* transitions that were missed */
 	uint64_t transitions;     /* held against the reference machine */
 	uint64_t violations;      /* of these: neither RFC 9293 nor Linux knows it, or not without a sign of why */
+	uint64_t unexplained;     /* of these: gaps, because what would explain them may be among lost events */
 	uint64_t given_up_closed; /* reported or reportable, forgotten early for want of room */
 	uint64_t given_up_live;   /* live ones forgotten for want of room */
 	uint64_t unobserved;      /* ended without being seen */

@@ -47,6 +47,8 @@ static void count_verdict(struct tracker *tracker, uint8_t verdict)
 	tracker->stats.transitions++;
 	if (verdict == CONFORMANCE_VIOLATION)
 		tracker->stats.violations++;
+	if (verdict == CONFORMANCE_GAP)
+		tracker->stats.unexplained++;
 }
 
 void judge_transition(struct tracker *tracker, struct connection *connection, uint8_t from, uint8_t to, uint32_t signs,

@@ -287,10 +287,33 @@ struct tracker *pipeline_tracker(struct pipeline *pipeline)
 	return pipeline->tracker;
 }
 
+void pipeline_coverage_add(const struct pipeline *pipeline, struct machine_coverage *coverage)
+{
+	const struct tracker_stats *stats = tracker_stats(pipeline->tracker);
+	const struct machine *machine = machine_reference();
+
+	for (size_t i = 0; i < machine->count; i++)
+		coverage->seen[i] += tracker_rule_seen(pipeline->tracker, &machine->rules[i]);
+	coverage->transitions += stats->transitions;
+	coverage->violations += stats->violations;
+	coverage->gaps += stats->gaps + stats->unexplained;
+}
+
 static void summary_line(FILE *file, uint64_t count, const char *what)
 {
 	if (count)
 		fprintf(file, "  %llu %s\n", (unsigned long long)count, what);
+}
+
+/* Only where there is something to look into. */
+static void conformance_line(FILE *file, const struct tracker_stats *stats)
+{
+	uint64_t gaps = stats->gaps + stats->unexplained;
+
+	if (stats->violations || gaps)
+		fprintf(file, "  %llu transitions: %llu violations, %llu gaps (-o json: \"conformance\")\n",
+			(unsigned long long)stats->transitions, (unsigned long long)stats->violations,
+			(unsigned long long)gaps);
 }
 
 void pipeline_summary(const struct pipeline *pipeline, FILE *file)
@@ -306,7 +329,7 @@ void pipeline_summary(const struct pipeline *pipeline, FILE *file)
 	summary_line(file, pipeline->filtered, "more were not asked for (report filter)");
 	summary_line(file, stats->revisions, "reports were revised by what a minisock met later");
 	summary_line(file, stats->unobserved, "ended without being seen");
-	summary_line(file, stats->gaps, "transitions were missed");
+	conformance_line(file, stats);
 	summary_line(file, stats->given_up_live, "live connections were given up for want of room (--max-connections)");
 	summary_line(file, stats->given_up_closed,
 		     "closed ones were given up early for want of room (--max-connections)");

@@ -12,6 +12,7 @@
 #include "event.h"
 #include "options.h"
 #include "report/fields.h"
+#include "report/machine_view.h"
 #include "store/recording.h"
 
 #define FILTER_PIDS_MAX         16
@@ -73,6 +74,8 @@ bool pipeline_is_done(const struct pipeline *pipeline);
 bool pipeline_wants_owners(const struct pipeline *pipeline);
 uint64_t pipeline_reported(const struct pipeline *pipeline);
 struct tracker *pipeline_tracker(struct pipeline *pipeline);
+/* Adds what was seen of the reference machine. coverage->seen must have room for each of its entries. */
+void pipeline_coverage_add(const struct pipeline *pipeline, struct machine_coverage *coverage);
 /* Connections by class, and whatever was given up or missed. */
 void pipeline_summary(const struct pipeline *pipeline, FILE *file);
 

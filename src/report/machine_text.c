@@ -4,6 +4,7 @@
  * of connections it knows nothing.
  */
 #include "machine_text.h"
+#include "machine_words.h"
 #include "names.h"
 
 static const struct {
@@ -13,16 +14,10 @@ static const struct {
 #define INPUT_LINE(input, name, kind, words) [input] = {name, words, kind},
 	MACHINE_INPUTS(INPUT_LINE)};
 
-static const char *const sign_names[] = {
-#define SIGN_LINE(sign, name, words) [sign##_INDEX] = name,
-	MACHINE_SIGNS(SIGN_LINE)};
-
 const char *machine_state_name(uint8_t state)
 {
-	const char *name = name_of(&tcp_state_names, state);
+	const char *name = name_of(&machine_state_names, state);
 
-	if (state == MACHINE_FIN_WAIT2_MINISOCK)
-		return "FIN_WAIT2_MINISOCK";
 	return name ? name : "?";
 }
 
@@ -49,7 +44,7 @@ void machine_signs_append(struct text *text, uint32_t signs, const char *separat
 		if (!(signs & 1U << i))
 			continue;
 		text_append_str(text, before);
-		text_append_str(text, sign_names[i]);
+		text_append_str(text, machine_sign_name(i));
 		before = separator;
 	}
 }

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <string.h>
 
+#include "core/tcp_machine.h"
 #include "event.h"
 #include "names.h"
 
@@ -43,7 +44,10 @@ NAME_TABLE(time_wait_end_names, TIME_WAIT_ENDS);
 #define NAME_OF_LINE_OTEL(number, kernel, otel) [number] = otel,
 #define TCP_STATES_OTEL(X)                      TCP_STATES(NAME_OF_LINE_OTEL)
 
+#define MACHINE_STATES_LIST(X) TCP_STATES(X) X(MACHINE_FIN_WAIT2_MINISOCK, "FIN_WAIT2_MINISOCK")
+
 NAME_TABLE(tcp_state_names, TCP_STATES);
+NAME_TABLE(machine_state_names, MACHINE_STATES_LIST);
 NAME_TABLE(tcp_state_otel_names, TCP_STATES_OTEL);
 
 /* enum sk_rst_reason (include/net/rstreason.h, since 6.10) without its prefix SK_RST_REASON_. */

@@ -29,6 +29,7 @@ extern const struct name_table process_source_names; /* enum process_source */
 extern const struct name_table conformance_names;    /* enum conformance */
 extern const struct name_table time_wait_end_names;  /* enum time_wait_end */
 extern const struct name_table tcp_state_names;      /* Linux numbering; "SYN_SENT", "FIN_WAIT1" */
+extern const struct name_table machine_state_names;  /* enum machine_state: those and what minisocks add */
 extern const struct name_table tcp_state_otel_names; /* OpenTelemetry network.connection.state */
 extern const struct name_table reset_reason_names;   /* enum reset_reason, in the kernel's words */
 extern const struct name_table event_kind_names;     /* enum event_kind */

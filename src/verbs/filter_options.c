@@ -109,14 +109,14 @@ void pipeline_options_init(struct pipeline_options *options)
 /* Where nobody says how wide it is: a file, a pipe. Everything but whole IPv6 addresses fits. */
 #define FILE_COLUMNS 200
 
-static uint32_t terminal_columns(void)
+uint32_t terminal_columns(uint32_t otherwise)
 {
 	const char *columns = getenv("COLUMNS");
 	struct winsize size;
 
 	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col >= 40)
 		return size.ws_col;
-	return columns && atoi(columns) >= 40 ? (uint32_t)atoi(columns) : FILE_COLUMNS;
+	return columns && atoi(columns) >= 40 ? (uint32_t)atoi(columns) : otherwise;
 }
 
 int pipeline_options_finish(const struct option_verb *verb, struct pipeline_options *options, bool only_v4,
@@ -128,6 +128,6 @@ int pipeline_options_finish(const struct option_verb *verb, struct pipeline_opti
 	if (only_v4 != only_v6)
 		options->filter.family = only_v4 ? 4 : 6;
 	if (!options->columns)
-		options->columns = terminal_columns();
+		options->columns = terminal_columns(FILE_COLUMNS);
 	return 0;
 }

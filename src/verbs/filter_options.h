@@ -119,6 +119,8 @@ int parse_cgroups(const char *value, void *target, const char **why);
 		.help = "remember so many at once (262144)"                                                            \
 	}
 
+/* Width of the terminal; `otherwise` where there is none. */
+uint32_t terminal_columns(uint32_t otherwise);
 /* Defaults of the pipeline's options. */
 void pipeline_options_init(struct pipeline_options *options);
 /* Folds -4 and -6 and the terminal's width in. Returns 0, or -EINVAL after a message. */

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "verbs/filter_options.h"
+#include "verbs/replay.h"
 #include "verbs/verbs.h"
 
 struct replay_options {
@@ -56,8 +57,14 @@ static int replay_all(struct recording_reader *reader, struct pipeline *pipeline
 	return pipeline_is_done(pipeline) ? 0 : status;
 }
 
-/* The recorder's settings hold where the operator gave none. */
-static void settings_take(const struct recording_facts *facts, struct pipeline_options *options)
+void replay_options_init(struct pipeline_options *options)
+{
+	pipeline_options_init(options);
+	options->settle_ns = UINT64_MAX;
+	options->max_connections = 0;
+}
+
+void replay_settings_take(const struct recording_facts *facts, struct pipeline_options *options)
 {
 	const char *settle_ns = recording_facts_get(facts, "settle_ns");
 	const char *max_connections = recording_facts_get(facts, "max_connections");
@@ -72,12 +79,22 @@ static void settings_take(const struct recording_facts *facts, struct pipeline_o
 		options->max_connections = 262144;
 }
 
+int replay_open(const char *verb, const char *path, struct recording_reader **reader)
+{
+	int status = recording_open(path, reader);
+
+	if (!status)
+		return EXIT_DONE;
+	return verb_fail(EXIT_FAILED, verb, path,
+			 *reader && recording_error(*reader)[0] ? recording_error(*reader) : strerror(-status));
+}
+
 static int replay_file(const char *path, struct recording_reader *reader, struct pipeline_options *options)
 {
 	struct pipeline *pipeline;
 	int status, output_error = 0;
 
-	settings_take(recording_facts(reader), options);
+	replay_settings_take(recording_facts(reader), options);
 	pipeline = pipeline_create(options, recording_facts(reader));
 	if (!pipeline)
 		return verb_fail(EXIT_FAILED, "replay", path, "out of memory");
@@ -107,19 +124,14 @@ int verb_replay(int argc, char **argv)
 	struct recording_reader *reader = NULL;
 	int first, status, outcome;
 
-	pipeline_options_init(&options.pipeline);
-	options.pipeline.settle_ns = UINT64_MAX;
-	options.pipeline.max_connections = 0;
+	replay_options_init(&options.pipeline);
 	outcome = options_parse(&verb, argc, argv, &options, &first);
 	if (outcome)
 		return outcome == OPTIONS_HELP ? EXIT_DONE : EXIT_USAGE;
 	if (pipeline_options_finish(&verb, &options.pipeline, options.only_v4, options.only_v6))
 		return EXIT_USAGE;
-	status = recording_open(argv[first], &reader);
-	if (status)
-		status = verb_fail(EXIT_FAILED, "replay", argv[first],
-				   reader && recording_error(reader)[0] ? recording_error(reader) : strerror(-status));
-	else
+	status = replay_open("replay", argv[first], &reader);
+	if (status == EXIT_DONE)
 		status = replay_file(argv[first], reader, &options.pipeline);
 	recording_close(reader);
 	return status;

@@ -24,6 +24,7 @@ int verb_live(int argc, char **argv);
 int verb_record(int argc, char **argv);
 int verb_replay(int argc, char **argv);
 int verb_check(int argc, char **argv);
+int verb_machine(int argc, char **argv);
 
 /* Prints "lastack: VERB: what: why" and returns the status. why may be NULL. */
 int verb_fail(enum exit_status status, const char *verb, const char *what, const char *why);

@@ -412,6 +412,8 @@ static int watch_finish(struct watch *watch, int status)
 	if (!status) /* also where nobody wants more lines: every event is accounted for */
 		status = intake_drain(watch->intake);
 	pipeline_finish(watch->pipeline);
+	if (watch->options->last)
+		watch->options->last(watch->options->last_arg, watch->pipeline);
 	write_out(watch);
 	watch->recording = NULL;
 	if (recording && watch->recording_error)

@@ -18,6 +18,9 @@ struct watch_options {
 	bool only_v4, only_v6;
 	bool legend;           /* only say what the short words mean */
 	const char *recording; /* path or NULL */
+	/* Called at the end, with everything taken in: may add to the output. NULL: nothing to add. */
+	void (*last)(void *arg, struct pipeline *pipeline);
+	void *last_arg;
 };
 
 /* Defaults of every option. */

@@ -144,6 +144,15 @@ static const char *const nonsense[][5] = {
 	{"replay", "--ring-size", "4096", "x"},
 	{"check", "too-much"},
 	{"check", "-o", "csv"},
+	{"machine", "-o", "csv"},
+	{"machine", "--from", "established"},
+	{"machine", "--to", ""},
+	{"machine", "--from", "CLOSE,NOWHERE"},
+	{"machine", "--rfc", "--linux"},
+	{"machine", "-w", "10"},
+	{"machine", "a-file"},
+	{"machine", "-d", "1"},
+	{"machine", "--coverage", "-d", "1", "a-file"},
 };
 
 static void is_nonsense(const char *const words[5])

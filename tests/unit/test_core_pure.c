@@ -173,13 +173,20 @@ static void purity_line(const char *path, unsigned number, const char *text)
 		wrong(path, number, text);
 }
 
+static bool is_document(const char *path)
+{
+	const char *end = strrchr(path, '.');
+
+	return end && (!strcmp(end, ".md") || !strcmp(end, ".svg"));
+}
+
 static int purity_visit(const char *path, const struct stat *status, int type, struct FTW *where)
 {
 	(void)status;
 	(void)where;
 	if (type == FTW_DNR || type == FTW_NS)
 		fail_msg("%s: cannot be read", path);
-	if (type == FTW_F) {
+	if (type == FTW_F && !is_document(path)) {
 		each_line(path, purity_line);
 		count.files++;
 	}
