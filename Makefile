@@ -23,6 +23,8 @@ SOURCES := $(PLAIN) $(wildcard src/kernel/*.c src/verbs/*.c) src/main.c
 PLAYERS := $(filter-out %/main.c %/demo.c,$(wildcard tests/live/*.c))
 SYSTEM := $(wildcard tests/system/*.c)
 UNIT := $(patsubst %.c,$(O)/%,$(wildcard tests/unit/test_*.c))
+MODEL := $(filter-out tests/model/test_%,$(wildcard tests/model/*.c))
+PROOFS := $(patsubst %.c,$(O)/%,$(wildcard tests/model/test_*.c))
 UNIT_ASAN := $(UNIT:$(O)/%=$(O)/asan/%)
 object = $(patsubst %.c,$(O)/$(1)%.o,$(2))
 
@@ -61,6 +63,8 @@ $(O)/lastack: $(call object,,$(SOURCES))
 	$(call link,,$(LDLIBS))
 $(O)/tests/unit/%: $(O)/tests/unit/%.o $(call object,,$(PLAIN))
 	$(call link,,-lcmocka -ljansson -lz -lnettle)
+$(O)/tests/model/%: $(O)/tests/model/%.o $(call object,,$(MODEL) $(PLAIN))
+	$(call link,,-lcmocka -lz -lnettle)
 $(O)/asan/tests/unit/%: $(O)/asan/tests/unit/%.o $(call object,asan/,$(PLAIN))
 	$(call link,$(SANITIZE),-lcmocka -ljansson -lz -lnettle)
 $(O)/live: $(call object,,$(PLAYERS) tests/live/main.c)
@@ -87,11 +91,13 @@ demo: all $(O)/demo
 	LASTACK=$(O)/lastack $(O)/demo
 bench: all $(O)/bench
 	$(O)/bench
-test-build: all $(UNIT) $(O)/live $(O)/demo $(O)/system $(O)/bench
+test-build: all $(UNIT) $(PROOFS) $(O)/live $(O)/demo $(O)/system $(O)/bench
 test: test-build
-	O=$(O) tests/run.sh unit $(UNIT) -- system live
+	O=$(O) tests/run.sh unit $(UNIT) $(PROOFS) -- system live
 test-unit: $(UNIT)
 	O=$(O) tests/run.sh unit $(UNIT)
+proofs: $(PROOFS)
+	O=$(O) tests/run.sh unit $(PROOFS)
 test-live: all $(O)/live
 	O=$(O) tests/run.sh live
 test-system: all $(O)/system
@@ -126,7 +132,7 @@ test-deps: deps
 deps:
 	@O=$(O) tests/deps.sh $(PACKAGES)
 
-.PHONY: all docs run demo bench test test-build test-unit test-live test-system test-deps check-programs asan format tidy install clean deps
+.PHONY: all docs run demo bench test test-build test-unit proofs test-live test-system test-deps check-programs asan format tidy install clean deps
 .DELETE_ON_ERROR:
 .SECONDARY:
 -include $(shell find $(O) -name '*.d' 2>/dev/null)

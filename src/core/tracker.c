@@ -383,10 +383,13 @@ static void event_reset_received(struct tracker *tracker, const struct event_res
 
 	if (!connection || connection->state == TCP_LISTEN)
 		return;
-	connection->last_ns = event->header.time_ns;
 	ending = lifecycle_ending(tracker, connection, event->header.time_ns);
-	if (ending && !ending->close.header.kind)
-		ending->received = *event;
+	/* It comes before the close that it brings about, though it may be read after it. */
+	if (!ending || (ending->close.header.kind && event->header.time_ns > ending->close.header.time_ns))
+		return;
+	ending->received = *event;
+	if (!ending->close.header.kind)
+		connection->last_ns = event->header.time_ns;
 }
 
 static void event_close(struct tracker *tracker, const struct event_close *event)

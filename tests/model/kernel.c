@@ -298,7 +298,9 @@ static void end_by_disconnect(struct show *show)
 		return;
 	}
 	show_reset_sent(show, TCP_CLOSE, RESET_REASON_STATE, 0);
-	truth_is(show, CAUSE_RST_SENT_DISCONNECT, INITIATOR_LOCAL_APP, HOW_DISCONNECT);
+	/* Before the handshake is complete the attempt is cancelled, whatever the peer is sent. */
+	truth_is(show, show->rule->shown_from == TCP_SYN_RECV ? CAUSE_CANCELLED : CAUSE_RST_SENT_DISCONNECT,
+		 INITIATOR_LOCAL_APP, HOW_DISCONNECT);
 }
 
 static void end_by_administrator(struct show *show)
@@ -414,6 +416,10 @@ static void show_minisock(struct show *show)
 	case INPUT_TIME_WAIT_TIMEOUT:
 		PUT(show, make_time_wait(show->ms, socket->cookie, TIME_WAIT_EXPIRED, substate));
 		break;
+	case INPUT_SYN_NEW:
+		if (!waits_for_fin)
+			break; /* the birth of the new connection tells it */
+		__attribute__((fallthrough));
 	case INPUT_DATA_AFTER_CLOSE:
 		show_reset_sent(show, TCP_TIME_WAIT, RESET_REASON_TIMEWAIT_SOCKET, EVENT_PASSIVE);
 		truth_is(show, CAUSE_RST_SENT_DATA_AFTER_CLOSE, socket->closer, socket->closed_how);

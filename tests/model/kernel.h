@@ -7,8 +7,8 @@
 #ifndef LASTACK_TESTS_MODEL_KERNEL_H
 #define LASTACK_TESTS_MODEL_KERNEL_H
 
-#include "core_fixture.h"
-#include "random_numbers.h"
+#include "../unit/core_fixture.h"
+#include "../unit/random_numbers.h"
 
 union any_event {
 	struct event_header header;
