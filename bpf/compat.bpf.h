@@ -12,6 +12,9 @@
 /* bpf_get_socket_cookie in tracing programs: 5.12 (c5dbb89fc2ac). Set by the loader. */
 const volatile bool has_cookie_helper = true;
 
+/* CONFIG_HZ, which not every kernel tells of itself. Set by the loader. */
+const volatile __u32 ticks_per_second = 0;
+
 /* enum sk_rst_reason by name, numbers as in the running kernel (6.10; renumbered since). Set by the loader. */
 #define RESET_REASON_MAP_SIZE 64
 const volatile __u8 reset_reason_map[RESET_REASON_MAP_SIZE] = {};
@@ -109,6 +112,32 @@ static __always_inline __u8 net_keepalive_probes(const struct net *net)
 static __always_inline __u8 net_synack_retries(const struct net *net)
 {
 	return BPF_CORE_READ_BITFIELD(net, ipv4.sysctl_tcp_synack_retries);
+}
+
+static __always_inline __u8 net_syn_retries(const struct net *net)
+{
+	return BPF_CORE_READ_BITFIELD(net, ipv4.sysctl_tcp_syn_retries);
+}
+
+static __always_inline __u8 net_data_retries(const struct net *net)
+{
+	return BPF_CORE_READ_BITFIELD(net, ipv4.sysctl_tcp_retries2);
+}
+
+static __always_inline __u8 net_orphan_retries(const struct net *net)
+{
+	return BPF_CORE_READ_BITFIELD(net, ipv4.sysctl_tcp_orphan_retries);
+}
+
+static __always_inline bool net_thin_linear(const struct net *net)
+{
+	return BPF_CORE_READ_BITFIELD(net, ipv4.sysctl_tcp_thin_linear_timeouts) != 0;
+}
+
+/* inet_connection_sock.icsk_rto_max: 6.15 (54a378f43425). Before, every RTO may grow to 120 s. */
+static __always_inline bool rto_max_is_usual(const struct inet_connection_sock *icsk)
+{
+	return !bpf_core_field_exists(icsk->icsk_rto_max) || icsk->icsk_rto_max == 120 * ticks_per_second;
 }
 
 /* request_sock.timeout: 5.17 (5903123f662e); 0 before: every request starts with a second. */

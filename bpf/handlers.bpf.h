@@ -119,6 +119,8 @@ static __always_inline __u16 close_flags(const struct sock *sk, struct tcp_sock 
 		flags |= EVENT_LINGER2_NEGATIVE;
 	if (BPF_CORE_READ_BITFIELD(tp, repair))
 		flags |= EVENT_REPAIR;
+	if (sk->sk_err && rto_max_is_usual(&tp->inet_conn))
+		flags |= EVENT_RTO_MAX_USUAL;
 	return flags;
 }
 
@@ -143,6 +145,54 @@ static __always_inline void keepalive_fill(struct event_close *close, const stru
 		close->keepalive_probes = net_keepalive_probes(net);
 }
 
+/*
+ * How long an orphan waits in FIN_WAIT2, in seconds (tcp_fin_time(), but for its lower bound of 3.5 RTO).
+ * TCP_LINGER2 below 0: not at all, and nothing is told.
+ */
+static __always_inline __u8 fin_wait2_seconds(const struct net *net, const struct tcp_sock *tp)
+{
+	int ticks = tp->linger2;
+	__u32 seconds;
+
+	if (!ticks)
+		ticks = net->ipv4.sysctl_tcp_fin_timeout;
+	if (ticks < 0 || !ticks_per_second)
+		return 0;
+	seconds = (__u32)ticks / ticks_per_second;
+	return seconds > 255 ? 255 : seconds;
+}
+
+/* See struct event_close. An orderly end leaves after two comparisons. */
+static __always_inline __u8 close_limit(const struct sock *sk, const struct tcp_sock *tp, __u8 old_state)
+{
+	const struct net *net = sk->__sk_common.skc_net.net;
+	__u8 retries;
+
+	if (old_state == TCP_FIN_WAIT2)
+		return fin_wait2_seconds(net, tp);
+	if (!sk->sk_err)
+		return 0;
+	if (old_state == TCP_SYN_SENT) {
+		retries = tp->inet_conn.icsk_syn_retries;
+		return retries ? retries : net_syn_retries(net);
+	}
+	if (!(sk->__sk_common.skc_flags & SOCK_DEAD_BIT))
+		return net_data_retries(net);
+	retries = net_orphan_retries(net);
+	return retries ? retries : 8; /* tcp_orphan_retries() */
+}
+
+/* Data that acknowledges nothing new does not move rcv_tstamp (keepalive_time_elapsed()). */
+static __always_inline __u32 silent_ticks(const struct tcp_sock *tp)
+{
+	__u32 heard = ticks_since(tp->rcv_tstamp), data;
+
+	if (heard == ~0U)
+		return heard;
+	data = (__u32)bpf_jiffies64() - tp->inet_conn.icsk_ack.lrcvtime;
+	return heard < data ? heard : data;
+}
+
 static __always_inline void close_fill(struct event_close *close, const struct sock *sk, struct tcp_sock *tp,
 				       __u16 flags)
 {
@@ -157,13 +207,13 @@ static __always_inline void close_fill(struct event_close *close, const struct s
 	close->pending_timer = icsk->icsk_pending;
 	close->retransmits = icsk->icsk_retransmits;
 	close->probes_out = icsk->icsk_probes_out;
-	close->pad = 0;
+	close->limit = close_limit(sk, tp, close->old_state);
 	close->user_timeout_ms = icsk->icsk_user_timeout;
 	close->unacked_bytes = tp->write_seq - tp->snd_una;
 	close->unread_bytes = tp->rcv_nxt - tp->copied_seq - peer_fin;
 	close->total_retransmits = tp->total_retrans;
 	close->total_timeouts = tcp_total_timeouts(tp);
-	close->silent_ticks = ticks_since(tp->rcv_tstamp);
+	close->silent_ticks = silent_ticks(tp);
 	close->srtt_us = tp->srtt_us >> 3;
 	close->bytes_sent = tp->bytes_sent - tp->bytes_retrans;
 	close->bytes_received = tp->bytes_received - peer_fin;
@@ -249,6 +299,20 @@ static __always_inline int handle_state(struct cpu_state *cpu, const struct sock
 	return 0;
 }
 
+/* What the retransmission timer goes by after this retransmission. */
+static __always_inline __u16 retransmit_flags(const struct sock *sk, struct tcp_sock *tp)
+{
+	__u16 flags = 0;
+
+	if (!tp->inet_conn.icsk_user_timeout)
+		flags |= EVENT_RTO_UNCLAMPED;
+	if (rto_max_is_usual(&tp->inet_conn))
+		flags |= EVENT_RTO_MAX_USUAL;
+	if (BPF_CORE_READ_BITFIELD(tp, thin_lto) || net_thin_linear(sk->__sk_common.skc_net.net))
+		flags |= EVENT_THIN_LINEAR;
+	return flags;
+}
+
 static __always_inline int handle_retransmit(struct cpu_state *cpu, const struct sock *sk, int error)
 {
 	struct event_retransmit *event;
@@ -261,7 +325,7 @@ static __always_inline int handle_retransmit(struct cpu_state *cpu, const struct
 		event_filtered(cpu, EVENT_RETRANSMIT);
 		return 0;
 	}
-	event = event_reserve(cpu, EVENT_RETRANSMIT, sizeof(*event), socket_key(sk), 0);
+	event = event_reserve(cpu, EVENT_RETRANSMIT, sizeof(*event), socket_key(sk), retransmit_flags(sk, tp));
 	if (!event)
 		return 0;
 	event->state = sk->__sk_common.skc_state;

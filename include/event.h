@@ -78,6 +78,9 @@ enum event_flag {
 	EVENT_RESET_STATEFUL = 1 << 13,    /* reset received with the negotiated timestamp option */
 	EVENT_RESET_STATELESS = 1 << 14,   /* reset received without the negotiated timestamp option */
 	EVENT_MEMORY_OVER = 1 << 15,       /* TCP memory is above tcp_mem[2] */
+	EVENT_RTO_UNCLAMPED = 1 << 13,     /* retransmission: no TCP_USER_TIMEOUT cuts the timer short */
+	EVENT_RTO_MAX_USUAL = 1 << 14,     /* retransmission, close with an error: the RTO may grow to 120 s */
+	EVENT_THIN_LINEAR = 1 << 15, /* retransmission: linear timeouts are asked for, should the stream be thin */
 };
 
 struct event_header {
@@ -137,6 +140,12 @@ struct event_state_task {
 	char comm[EVENT_COMM_BYTES];
 };
 
+/*
+ * limit is what the timer in question went by. With old_state FIN_WAIT2: how many seconds an orphan waits there
+ * (TCP_LINGER2 or tcp_fin_timeout; 255: that or more). With an error: in SYN_SENT the retries of the SYN
+ * (TCP_SYNCNT or tcp_syn_retries), else those of data, which are tcp_retries2, or for an orphan
+ * tcp_orphan_retries (8 where that is 0).
+ */
 struct event_close {
 	struct event_header header;
 	__u8 old_state;
@@ -149,7 +158,7 @@ struct event_close {
 	__u8 retransmits;      /* icsk_retransmits: consecutive, unanswered */
 	__u8 probes_out;       /* icsk_probes_out: consecutive, unanswered */
 	__u8 keepalive_probes; /* in force on this socket; 0 with keepalive off */
-	__u8 pad;
+	__u8 limit;            /* see above; 0: not known, or nobody asks */
 	__u32 keepalive_idle_ticks;
 	__u32 keepalive_interval_ticks;
 	__u32 user_timeout_ms;

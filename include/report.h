@@ -217,7 +217,7 @@ struct machine_rule; /* core/tcp_machine.h */
  * never the verdict on a connection, only on a transition.
  */
 struct report_note {
-	uint8_t from, to;                /* of a transition, as inet_sock_set_state showed it */
+	uint8_t from, to;                /* of a transition, as inet_sock_set_state showed it; 0: of a timed rule */
 	uint8_t verdict;                 /* enum conformance */
 	uint8_t timed;                   /* enum timed_rule; 0: of a transition */
 	const struct machine_rule *rule; /* NULL: a violation or a gap, or a timed rule */

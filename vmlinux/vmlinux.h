@@ -77,7 +77,12 @@ struct netns_ipv4 {
 	int sysctl_tcp_keepalive_intvl;
 	__u8 sysctl_tcp_keepalive_probes;
 	__u8 sysctl_tcp_fastopen;
+	__u8 sysctl_tcp_syn_retries;
 	__u8 sysctl_tcp_synack_retries;
+	__u8 sysctl_tcp_retries2;
+	__u8 sysctl_tcp_orphan_retries;
+	int sysctl_tcp_fin_timeout;
+	__u8 sysctl_tcp_thin_linear_timeouts;
 };
 
 struct net {
@@ -168,6 +173,7 @@ struct inet_connection_sock {
 	struct inet_sock icsk_inet;
 	struct timer_list icsk_retransmit_timer;
 	__u32 icsk_rto;
+	__u32 icsk_rto_max;
 	__u8 icsk_retransmits;
 	__u8 icsk_pending;
 	__u8 icsk_backoff;
@@ -205,6 +211,7 @@ struct tcp_sock {
 	__u32 keepalive_time;
 	__u32 keepalive_intvl;
 	__u8 keepalive_probes;
+	__u8 thin_lto : 1;
 	__u8 repair : 1;
 	int linger2;
 };

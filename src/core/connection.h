@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "core/tcp_machine.h"
+#include "core/timed_rules.h"
 #include "event.h"
 #include "report.h"
 
@@ -40,7 +41,8 @@ enum connection_flag {
 	CONNECTION_SEEN = 1 << 4,        /* by the iterator, in the current re-synchronisation */
 	CONNECTION_FIN_LOCAL_FIRST = 1 << 5,
 	CONNECTION_FIN_PEER_FIRST = 1 << 6,
-	CONNECTION_BY_TUPLE = 1 << 7, /* stands in the index by address pair */
+	CONNECTION_BY_TUPLE = 1 << 7,      /* stands in the index by address pair */
+	CONNECTION_SOCKET_REUSED = 1 << 8, /* not the socket's first life: it may have left another minisock */
 };
 
 struct connection {
@@ -51,6 +53,7 @@ struct connection {
 	struct event_tuple tuple;
 	uint32_t pid, uid;
 	char comm[EVENT_COMM_BYTES];
+	struct timed_series series;
 	uint32_t local_isn, remote_isn;
 	uint32_t handshake_us;
 	uint32_t retransmits, probes_sent;

@@ -161,12 +161,15 @@ static void birth_fill(struct connection *connection, const struct event_birth *
 static void birth_active(struct tracker *tracker, const struct event_birth *event)
 {
 	struct connection *connection = connection_find(tracker->table, event->header.cookie);
+	bool reused = connection != NULL;
 
 	if (connection)
 		end_now(tracker, connection);
 	connection = lifecycle_begin(tracker, event->header.cookie);
 	if (!connection)
 		return;
+	if (reused)
+		connection->flags |= CONNECTION_SOCKET_REUSED;
 	birth_fill(connection, event);
 	connection->role = ROLE_CLIENT;
 	connection->state = TCP_CLOSE;
@@ -210,8 +213,7 @@ static void birth_fast_open(struct tracker *tracker, const struct event_birth *e
 		end_now(tracker, connection);
 	connection = birth_passive_begin(tracker, event, cookie, event->header.time_ns);
 	if (connection)
-		judge_transition(tracker, connection, TCP_LISTEN, TCP_SYN_RECV, SIGN_FAST_OPEN,
-				 event->header.time_ns);
+		judge_transition(tracker, connection, TCP_LISTEN, TCP_SYN_RECV, SIGN_FAST_OPEN, event->header.time_ns);
 	if (connection && borrowed)
 		connection->flags |= CONNECTION_PROVISIONAL;
 }
@@ -374,6 +376,7 @@ static void event_retransmit(struct tracker *tracker, const struct event_retrans
 		connection->tuple.local_port = event->local_port;
 	if (event->error == 0)
 		connection->retransmits++;
+	timed_event_retransmit(tracker, connection, event);
 }
 
 static void event_reset_received(struct tracker *tracker, const struct event_reset_received *event)
@@ -420,6 +423,8 @@ static void event_probe(struct tracker *tracker, const struct event_probe *event
 
 	if (connection && event->probe == PROBE_KEEPALIVE)
 		connection->probes_sent++;
+	else if (connection)
+		timed_event_probe(tracker, connection, event);
 }
 
 void tracker_event(struct tracker *tracker, const struct event_header *event)

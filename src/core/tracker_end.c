@@ -203,7 +203,7 @@ void end_time_wait(struct tracker *tracker, const struct event_time_wait *event)
 {
 	struct connection *connection = closed_one(tracker, event->header.cookie);
 	struct ending *ending;
-	bool known;
+	bool known, found;
 
 	if (!connection) {
 		tracker->stats.stray_events++;
@@ -218,6 +218,7 @@ void end_time_wait(struct tracker *tracker, const struct event_time_wait *event)
 	if (event->change == TIME_WAIT_BEGIN || minisock_is_over(ending))
 		return;
 	judge_unshown(tracker, SHOWN_MINISOCK, minisock_state(ending), sign_of_change(event->change));
+	found = timed_event_minisock(tracker, connection, ending, event);
 	ending->minisock_change = event->change;
 	ending->minisock_end_ns = event->header.time_ns;
 	if (event->change == TIME_WAIT_KILLED || event->change == TIME_WAIT_RESET) {
@@ -225,7 +226,7 @@ void end_time_wait(struct tracker *tracker, const struct event_time_wait *event)
 		ending->deadline_ns = event->header.time_ns + SETTLE_SHORT_NS;
 		if (connection->queue != QUEUE_SETTLE)
 			connection_enqueue(tracker->table, connection, QUEUE_SETTLE);
-	} else if (known && event->change == TIME_WAIT_EXPIRED && event->substate == TCP_TIME_WAIT) {
+	} else if (known && !found && event->change == TIME_WAIT_EXPIRED && event->substate == TCP_TIME_WAIT) {
 		connection_release(tracker->table, connection); /* as everybody expects: no revision */
 	} else {
 		minisock_ended(tracker, connection);

@@ -2,7 +2,7 @@
 /*
  * tracker_internal.h: what the parts of the tracker share: tracker.c (dispatch, births, transitions),
  * tracker_listen.c (listeners), tracker_end.c (closing, minisocks, reports), tracker_sync.c (listed sockets,
- * losses), tracker_judge.c (conformance).
+ * losses), tracker_judge.c (conformance), tracker_timed.c (the same, of timers).
  */
 #ifndef LASTACK_CORE_TRACKER_INTERNAL_H
 #define LASTACK_CORE_TRACKER_INTERNAL_H
@@ -60,7 +60,18 @@ void judge_transition(struct tracker *tracker, struct connection *connection, ui
 void judge_listener(struct tracker *tracker, uint8_t from, uint8_t to, uint32_t signs);
 void judge_unshown(struct tracker *tracker, enum machine_shown shown, uint8_t from, uint32_t signs);
 void judge_missed(struct tracker *tracker, struct connection *connection, uint8_t found, uint64_t time_ns);
+void judge_findings(struct report_note *notes, uint8_t *count, const struct timed_findings *findings);
 void judge_report(struct tracker *tracker, const struct connection *connection, const struct ending *ending,
+		  struct connection_report *report);
+
+/* tracker_timed.c */
+void timed_event_retransmit(struct tracker *tracker, struct connection *connection,
+			    const struct event_retransmit *event);
+void timed_event_probe(struct tracker *tracker, struct connection *connection, const struct event_probe *event);
+/* Does this end of a minisock change what is said of the connection? */
+bool timed_event_minisock(struct tracker *tracker, struct connection *connection, struct ending *ending,
+			  const struct event_time_wait *event);
+void timed_report(const struct tracker *tracker, const struct connection *connection, const struct ending *ending,
 		  struct connection_report *report);
 
 /* tracker_listen.c */

@@ -6,6 +6,7 @@
  * A transition is judged when it is told, for what explains it is in the same event. Only CLOSE waits for the
  * report: a reset's tracepoint fires after it.
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include "core/signs.h"
@@ -31,6 +32,28 @@ static void note_put(struct report_note *notes, uint8_t *count, const struct rep
 			least = &notes[i];
 	if (note->verdict > least->verdict)
 		*least = *note;
+}
+
+/* Each timed rule once: the finding that is furthest from what the rule asks for. */
+void judge_findings(struct report_note *notes, uint8_t *count, const struct timed_findings *findings)
+{
+	for (uint8_t i = 0; i < findings->count; i++) {
+		const struct timed_finding *finding = &findings->list[i];
+		struct report_note note = {
+			.verdict = timed_rules_table()[finding->rule].verdict,
+			.timed = finding->rule,
+			.measured_ms = finding->measured_ms,
+			.limit_ms = finding->limit_ms,
+		};
+		struct report_note *same = notes;
+
+		while (same < notes + *count && same->timed != note.timed)
+			same++;
+		if (same == notes + *count)
+			note_put(notes, count, &note);
+		else if (labs((long)note.measured_ms - note.limit_ms) > labs((long)same->measured_ms - same->limit_ms))
+			*same = note;
+	}
 }
 
 static void note_keep(struct tracker *tracker, struct connection *connection, const struct report_note *note,
@@ -131,6 +154,7 @@ void judge_report(struct tracker *tracker, const struct connection *connection, 
 		judge_close(tracker, connection, ending, report);
 	else if (connection->state != TCP_NEW_SYN_RECV)
 		judge_unseen_end(connection, report);
+	timed_report(tracker, connection, ending, report);
 	for (uint8_t i = 0; i < report->note_count; i++)
 		if (report->notes[i].verdict > worst)
 			worst = report->notes[i].verdict;

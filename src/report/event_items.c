@@ -9,8 +9,12 @@ static const char *const flag_names[] = {
 	"keepalive_on",     "linger_zero", "has_socket",      "repair",       "window_zero", "nothing_in_flight",
 	"linger2_negative", "passive",     "reset_stateless", "memory_over",
 };
-const struct name_table event_flag_names = {flag_names, sizeof(flag_names) / sizeof(flag_names[0])};
 _Static_assert(1 << (sizeof(flag_names) / sizeof(flag_names[0]) - 1) == EVENT_MEMORY_OVER, "each flag has its word");
+
+/* The upper bits mean something else where a segment was sent again, and in part at the close. */
+#define RETRANSMIT_FLAGS_FIRST 13
+static const char *const retransmit_flag_names[] = {"rto_unclamped", "rto_max_usual", "thin_linear"};
+_Static_assert(1 << RETRANSMIT_FLAGS_FIRST == EVENT_RTO_UNCLAMPED, "the first of them");
 
 static const char *const probe_array[] = {[PROBE_KEEPALIVE] = "keepalive", [PROBE_WINDOW] = "window"};
 static const struct name_table probe_names = {probe_array, 2};
@@ -89,6 +93,7 @@ const struct event_item event_items[] = {
 	ITEM(EVENT_CLOSE, event_close, srtt_us, ITEM_U32),
 	ITEM(EVENT_CLOSE, event_close, bytes_sent, ITEM_U64),
 	ITEM(EVENT_CLOSE, event_close, bytes_received, ITEM_U64),
+	ITEM(EVENT_CLOSE, event_close, limit, ITEM_U8),
 
 	NAMED(EVENT_RETRANSMIT, event_retransmit, state, tcp_state_names),
 	NAMED(EVENT_RETRANSMIT, event_retransmit, pending_timer, timer_names),
@@ -140,6 +145,13 @@ const struct event_item event_items[] = {
 	ITEM(EVENT_EXISTING, event_existing, cgroup, ITEM_U64_NONZERO),
 };
 const unsigned event_item_count = sizeof(event_items) / sizeof(event_items[0]);
+
+const char *event_flag_name(unsigned kind, unsigned bit)
+{
+	if ((kind == EVENT_RETRANSMIT || kind == EVENT_CLOSE) && bit >= RETRANSMIT_FLAGS_FIRST)
+		return retransmit_flag_names[bit - RETRANSMIT_FLAGS_FIRST];
+	return flag_names[bit];
+}
 
 const struct event_tuple *event_tuple_find(const struct event_header *event, unsigned *family)
 {

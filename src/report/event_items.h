@@ -36,8 +36,9 @@ struct event_item {
 extern const struct event_item event_items[];
 extern const unsigned event_item_count;
 
-/* enum event_flag by bit number. */
-extern const struct name_table event_flag_names;
+/* Name of an enum event_flag by its bit number, below EVENT_FLAG_BITS, in an event of this kind. */
+#define EVENT_FLAG_BITS 16
+const char *event_flag_name(unsigned kind, unsigned bit);
 
 /* The addresses that an event carries itself, or NULL; *family is 4 or 6, or 0 without them. */
 const struct event_tuple *event_tuple_find(const struct event_header *event, unsigned *family);

@@ -151,16 +151,16 @@ static void json_endpoint_append(struct text *text, const char *name, unsigned f
 		text_append_str(text, "null");
 }
 
-static void json_flags_append(struct text *text, unsigned flags)
+static void json_flags_append(struct text *text, unsigned kind, unsigned flags)
 {
 	bool first = true;
 
 	text_append_str(text, ",\"flags\":[");
-	for (unsigned bit = 0; bit < event_flag_names.count; bit++) {
+	for (unsigned bit = 0; bit < EVENT_FLAG_BITS; bit++) {
 		if (!(flags & 1u << bit))
 			continue;
 		text_append_str(text, first ? "\"" : ",\"");
-		text_append_str(text, event_flag_names.names[bit]);
+		text_append_str(text, event_flag_name(kind, bit));
 		text_append_char(text, '"');
 		first = false;
 	}
@@ -187,7 +187,7 @@ static void json_event_append(const struct event_writer *writer, struct text *te
 	json_endpoint_append(text, "local", family, tuple ? tuple->local : NULL,
 			     tuple ? tuple->local_port : event_local_port(event));
 	json_endpoint_append(text, "remote", family, tuple ? tuple->remote : NULL, tuple ? tuple->remote_port : 0);
-	json_flags_append(text, event->flags);
+	json_flags_append(text, event->kind, event->flags);
 	for (unsigned i = 0; i < event_item_count; i++) {
 		if (event_items[i].kind != event->kind)
 			continue;

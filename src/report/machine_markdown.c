@@ -3,6 +3,9 @@
  * machine_markdown.c: the reference machine as the generated part of core/machine.md, between marks by which it is
  * found again; with coverage only a table of that. See machine_view.h.
  */
+#include <string.h>
+
+#include "core/timed_rules.h"
 #include "machine_text.h"
 #include "machine_view.h"
 #include "machine_words.h"
@@ -117,10 +120,35 @@ static void signs_append(struct text *text)
 	}
 }
 
-/* TIMED RULES: the table of core/timed_rules.h belongs here, as "## Timed rules", made like those above. */
 static void timed_rules_append(struct text *text)
 {
-	(void)text;
+	text_append_str(text, "\n## Timed rules\n\n"
+			      "A rule is applied only where every fact that it needs was seen. In the words, the first number is "
+			      "what was measured\nand the second what the rule asks for.\n\n"
+			      "| rule | verdict | words | tolerance | source | since Linux |\n"
+			      "| --- | --- | --- | --- | --- | --- |\n");
+	for (unsigned i = TIMED_NONE + 1; i < TIMED_RULE_COUNT; i++) {
+		const struct timed_rule_words *rule = &timed_rules_table()[i];
+		const char *rest = rule->text, *number;
+
+		text_append_str(text, "| ");
+		text_append_str(text, rule->name);
+		text_append_str(text, rule->verdict == CONFORMANCE_VIOLATION ? " | violation | " : " | linux_variant | ");
+		text_append_str(text, rule->subject);
+		text_append_str(text, ": ");
+		for (; (number = strstr(rest, "%llu")); rest = number + strlen("%llu")) {
+			text_append(text, rest, (size_t)(number - rest));
+			text_append_str(text, "*N*");
+		}
+		text_append_str(text, rest);
+		text_append_str(text, " | ");
+		text_append_str(text, rule->tolerance);
+		text_append_str(text, " | ");
+		text_append_str(text, rule->source);
+		text_append_str(text, " | ");
+		text_append_str(text, rule->since ? rule->since : "");
+		text_append_str(text, " |\n");
+	}
 }
 
 /* ---- entries ------------------------------------------------------------------------------------------- */

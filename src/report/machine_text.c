@@ -4,6 +4,10 @@
  * of connections it knows nothing.
  */
 #include "machine_text.h"
+
+#include <string.h>
+
+#include "core/timed_rules.h"
 #include "machine_words.h"
 #include "names.h"
 
@@ -95,19 +99,49 @@ static void violation_append(struct text *text, const struct report_note *note)
 	successors_append(text, note->from);
 }
 
-static void source_append(struct text *text, const struct machine_rule *rule)
+static void source_append(struct text *text, const char *source, const char *since)
 {
 	text_append_str(text, " (");
-	text_append_str(text, rule->source);
-	if (rule->since) {
+	text_append_str(text, source);
+	if (since) {
 		text_append_str(text, ", since Linux ");
-		text_append_str(text, rule->since);
+		text_append_str(text, since);
 	}
 	text_append_char(text, ')');
 }
 
+/* A printf format for two numbers, both %llu. */
+static void format_append(struct text *text, const char *format, uint64_t first, uint64_t second)
+{
+	const uint64_t numbers[] = {first, second};
+	const char *number;
+
+	for (size_t i = 0; i < 2 && (number = strstr(format, "%llu")); i++) {
+		text_append(text, format, (size_t)(number - format));
+		text_append_u64(text, numbers[i]);
+		format = number + strlen("%llu");
+	}
+	text_append_str(text, format);
+}
+
+static void timed_append(struct text *text, const struct report_note *note)
+{
+	const struct timed_rule_words *words = &timed_rules_table()[note->timed];
+
+	text_append_str(text, words->subject);
+	text_append_str(text, ": ");
+	text_append_str(text, name_of(&conformance_names, note->verdict));
+	text_append_str(text, ": ");
+	format_append(text, words->text, note->measured_ms, note->limit_ms);
+	source_append(text, words->source, words->since);
+}
+
 void machine_note_append(struct text *text, const struct report_note *note)
 {
+	if (note->timed) {
+		timed_append(text, note);
+		return;
+	}
 	text_append_str(text, machine_state_name(note->from));
 	text_append_str(text, "->");
 	text_append_str(text, machine_state_name(note->to));
@@ -116,7 +150,7 @@ void machine_note_append(struct text *text, const struct report_note *note)
 	text_append_str(text, ": ");
 	if (note->rule) {
 		text_append_str(text, note->rule->why);
-		source_append(text, note->rule);
+		source_append(text, note->rule->source, note->rule->since);
 	} else if (note->verdict == CONFORMANCE_GAP) {
 		text_append_str(text, "what happened in between, or what explains it, was not seen");
 	} else {

@@ -18,7 +18,7 @@ enum machine_input_kind machine_input_kind(uint8_t input);
 /* The names of the signs in a set, with separator between them. */
 void machine_signs_append(struct text *text, uint32_t signs, const char *separator);
 
-/* "FROM->TO: verdict: why (source)" of a transition, "verdict: words (source)" of a timed rule. */
+/* "FROM->TO: verdict: why (source)" of a transition, "subject: verdict: words (source)" of a timed rule. */
 void machine_note_append(struct text *text, const struct report_note *note);
 
 #endif

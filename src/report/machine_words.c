@@ -84,6 +84,7 @@ static const char *const sign_sources[SIGN_INDICES] = {
 	SIGN_SOURCE(NO_SYN, "from SYN_SENT: a task holds the lock, the file lives on, no timer runs and nothing is in "
 			    "flight"),
 	SIGN_SOURCE(SELF, "the connection's addresses and ports"),
+	SIGN_SOURCE(PASSIVE, "the connection was announced as a listener's child"),
 	SIGN_SOURCE(FAST_OPEN, "LISTEN->SYN_RECV told by an event of its own, before the child's next transition"),
 	SIGN_SOURCE(MPTCP, "tcp_send_reset with the reason MPTCP"),
 	SIGN_SOURCE(SYNACK_TIMEOUT, "tcp_retransmit_synack as often as it may, and no child after it"),

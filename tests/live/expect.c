@@ -197,6 +197,21 @@ static void compare_place(struct comparison *comparison, const struct play *play
 	compare_member(comparison, "remote_addr", world_address(play->family, other_end(remembered->end)));
 }
 
+static void compare_notes(struct comparison *comparison, const struct expectation *expectation)
+{
+	const json_t *notes = json_object_get(json_object_get(comparison->report, "conformance"), "notes"), *note;
+	bool found = false;
+	size_t i;
+	json_array_foreach(notes, i, note)
+	{
+		found |= expectation->note && strstr(text_of(note), expectation->note);
+		if (expectation->no_note && strstr(text_of(note), expectation->no_note))
+			differ(comparison, " expected no note of %s;", expectation->no_note);
+	}
+	if (expectation->note && !found)
+		differ(comparison, " expected a note of %s;", expectation->note);
+}
+
 static void compare_report(struct comparison *comparison, const struct play *play, const struct remembered *remembered)
 {
 	const struct expectation *expectation = &remembered->expectation;
@@ -215,6 +230,7 @@ static void compare_report(struct comparison *comparison, const struct play *pla
 	compare_path(comparison, expectation, remembered->end);
 	compare_numbers(comparison, expectation);
 	compare_place(comparison, play, remembered);
+	compare_notes(comparison, expectation);
 	if (expectation->time_wait_end)
 		compare_text(comparison, "time_wait.ended",
 			     json_object_get(json_object_get(comparison->report, "time_wait"), "ended"),

@@ -54,8 +54,10 @@ struct expectation {
 	const char *whole_path; /* instead */
 	const char *completeness;
 	const char *time_wait_end;
-	const char *comm; /* else that of the actor */
-	pid_t pid;        /* else that of the actor */
+	const char *note;    /* stands in one of the notes of conformance */
+	const char *no_note; /* stands in none */
+	const char *comm;    /* else that of the actor */
+	pid_t pid;           /* else that of the actor */
 	bool any_process;
 	struct range bytes_sent, bytes_received, unacked_bytes, unread_bytes;
 	struct range retransmits, timeouts, silent_us, duration_us, handshake_us, user_timeout_ms;

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <netinet/tcp.h>
+#include <unistd.h>
 
 #define HANDSHAKE_WITH_REPEATED_SYN_US 900000
 
@@ -185,6 +186,37 @@ static void syn_repeated(struct play *play)
 	expect(play, &c, SERVER, CLOSED_SECOND);
 }
 
+/* No linear timeouts: the time between two SYNs doubles, as RFC 6298 wants it. */
+static void syn_repeated_with_backoff(struct play *play)
+{
+	if (!access("/proc/sys/net/ipv4/tcp_syn_linear_timeouts", F_OK))
+		play_set(play, CLIENT, "tcp_syn_linear_timeouts", "0");
+	play_set(play, CLIENT, "tcp_syn_retries", "2");
+	play_listen(play, 16);
+	play_filter(play, SERVER, DROP_ALL);
+	struct connection c = play_socket(play);
+	play_connect_socket(play, &c);
+	play_wait_error(play, &c, CLIENT, ETIMEDOUT);
+	expect(play, &c, CLIENT, .cause = "syn_timeout", BY_TIMER, .error = "ETIMEDOUT", .whole_path = "SYN_SENT>CLOSE",
+	       .retransmits = EXACTLY(2), .no_note = "retransmission");
+}
+
+/* Not a broken back-off: the RTO stops at its bound, and the retries take less time for it. */
+static void rto_bounded(struct play *play)
+{
+	if (access("/proc/sys/net/ipv4/tcp_rto_max_ms", F_OK))
+		play_skip(play, "this kernel bounds every RTO by 120 s");
+	play_set(play, CLIENT, "tcp_rto_max_ms", "1000");
+	play_set(play, CLIENT, "tcp_retries2", "5");
+	struct connection c = play_connect(play);
+	play_cut(play);
+	play_do(play, CLIENT, op_send, c.fd[CLIENT], 100);
+	play_wait_error(play, &c, CLIENT, ETIMEDOUT);
+	expect(play, &c, CLIENT, .cause = "data_retransmit_timeout", BY_TIMER, .error = "ETIMEDOUT", .path = "CLOSE",
+	       .retransmits = AT_LEAST(5), .no_note = "retransmission");
+	expect_none(play, &c, SERVER);
+}
+
 /* Not synack_timeout: the SYN-ACK is repeated, then acknowledged. */
 static void synack_repeated(struct play *play)
 {
@@ -255,6 +287,8 @@ static const struct test tests[] = {
 	{"N28", "fin_recovers", fin_recovers, 3, 0},
 	{"N29", "icmp_recovers", icmp_recovers, 3, 0},
 	{"N30", "syn_repeated", syn_repeated, 3, 0},
+	{"N36", "syn_repeated_with_backoff", syn_repeated_with_backoff, 8, 0},
+	{"N37", "rto_bounded", rto_bounded, 7, 0},
 	{"N31", "synack_repeated", synack_repeated, 3, 0},
 	{"N32", "inexact_reset_survived", inexact_reset_survived, 2, 0},
 	{"N33", "challenged_syn_survived", challenged_syn_survived, 2, 0},

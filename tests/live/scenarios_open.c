@@ -10,6 +10,7 @@
 #include <netinet/tcp.h>
 #include <signal.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #define SECOND_US       1000000LL
 #define PATH_NEVER_OPEN "SYN_SENT>CLOSE"
@@ -101,6 +102,19 @@ static void syn_unanswered(struct play *play)
 	expect(play, &c, CLIENT, .cause = "syn_timeout", BY_TIMER, .error = "ETIMEDOUT", .whole_path = PATH_NEVER_OPEN,
 	       .retransmits = AT_LEAST(1));
 	expect_none(play, &c, SERVER);
+}
+
+/* Linux repeats the SYN after the same time at first; RFC 6298 would double it. */
+static void syn_unanswered_linearly(struct play *play)
+{
+	if (access("/proc/sys/net/ipv4/tcp_syn_linear_timeouts", F_OK))
+		play_skip(play, "this kernel doubles the time of every SYN");
+	play_set(play, CLIENT, "tcp_syn_linear_timeouts", "4");
+	play_set(play, CLIENT, "tcp_syn_retries", "1");
+	struct connection c = connect_to_silence(play);
+	play_wait_error(play, &c, CLIENT, ETIMEDOUT);
+	expect(play, &c, CLIENT, .cause = "syn_timeout", BY_TIMER, .error = "ETIMEDOUT", .whole_path = PATH_NEVER_OPEN,
+	       .retransmits = AT_LEAST(2), .note = "retransmission: linux_variant: the SYN was sent again");
 }
 
 static void abandoned_by_close(struct play *play)
@@ -269,6 +283,7 @@ static const struct test tests[] = {
 	{"S17", "refused_blocking_with_automatic_port", refused_blocking_with_automatic_port, 2, 0},
 	{"S17", "reset_in_simultaneous_open", reset_in_simultaneous_open, 2, 0},
 	{"S17", "reset_in_fast_open", reset_in_fast_open, 2, 0},
+	{"S27", "syn_unanswered_linearly", syn_unanswered_linearly, 4, 0},
 	{"S27", "syn_unanswered", syn_unanswered, 6, 0},
 	{"S27", "abandoned_by_close", abandoned_by_close, 2, 0},
 	{"S27", "abandoned_by_shutdown", abandoned_by_shutdown, 2, 0},

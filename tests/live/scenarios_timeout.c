@@ -46,7 +46,7 @@ static void data_unanswered(struct play *play)
 	play_wait_error(play, &c, CLIENT, ETIMEDOUT);
 	expect(play, &c, CLIENT, .cause = "data_retransmit_timeout", BY_TIMER, .error = "ETIMEDOUT",
 	       .path = PATH_TIMEOUT, .retransmits = AT_LEAST(3), .timeouts = AT_LEAST(3), .unacked_bytes = EXACTLY(100),
-	       .silent_us = AT_LEAST(2 * SECOND_US));
+	       .silent_us = AT_LEAST(2 * SECOND_US), .no_note = "retransmission");
 	still_there(play, &c, SERVER, STATE_ESTABLISHED);
 }
 
@@ -60,6 +60,21 @@ static void data_of_server_unanswered(struct play *play)
 	expect(play, &c, SERVER, .cause = "data_retransmit_timeout", BY_TIMER, .error = "ETIMEDOUT",
 	       .path = PATH_TIMEOUT, .retransmits = AT_LEAST(3), .unacked_bytes = EXACTLY(100));
 	still_there(play, &c, CLIENT, STATE_ESTABLISHED);
+}
+
+/* Asked for by the application: the RTO is not doubled while few packets are under way. */
+static void data_of_thin_stream_unanswered(struct play *play)
+{
+	play_set(play, CLIENT, "tcp_retries2", "3");
+	struct connection c = play_connect(play);
+	play_do(play, CLIENT, op_option, c.fd[CLIENT], IPPROTO_TCP, TCP_THIN_LINEAR_TIMEOUTS, 1);
+	play_transfer(play, &c, CLIENT, 1000);
+	play_cut(play);
+	play_do(play, CLIENT, op_send, c.fd[CLIENT], 100);
+	play_wait_error(play, &c, CLIENT, ETIMEDOUT);
+	expect(play, &c, CLIENT, .cause = "data_retransmit_timeout", BY_TIMER, .error = "ETIMEDOUT",
+	       .path = PATH_TIMEOUT, .retransmits = AT_LEAST(3), .note = "as asked for thin streams");
+	still_there(play, &c, SERVER, STATE_ESTABLISHED);
 }
 
 static void keepalive_unanswered(struct play *play)
@@ -252,7 +267,8 @@ static void fin_wait2_expires_in_socket(struct play *play)
 	play_close(play, &c, CLIENT);
 	play_wait_state(play, &c, CLIENT, STATE_FIN_WAIT2);
 	play_wait_state(play, &c, CLIENT, STATE_GONE);
-	expect(play, &c, CLIENT, .cause = "fin_wait2_timeout", BY_TIMER, .path = "FIN_WAIT1>FIN_WAIT2>CLOSE");
+	expect(play, &c, CLIENT, .cause = "fin_wait2_timeout", BY_TIMER, .path = "FIN_WAIT1>FIN_WAIT2>CLOSE",
+	       .note = "of a limit above 60 s only the excess is waited for");
 	still_there(play, &c, SERVER, STATE_CLOSE_WAIT);
 }
 
@@ -271,6 +287,7 @@ static void fin_wait2_held(struct play *play)
 static const struct test tests[] = {
 	{"S11", "linger_with_peer_unreachable", linger_with_peer_unreachable, 6, 0},
 	{"S20", "data_unanswered", data_unanswered, 6, 0},
+	{"S20", "data_of_thin_stream_unanswered", data_of_thin_stream_unanswered, 6, 0},
 	{"S20", "data_of_server_unanswered", data_of_server_unanswered, 6, 0},
 	{"S21", "keepalive_unanswered", keepalive_unanswered, 5, 0},
 	{"S21", "keepalive_by_sysctl_unanswered", keepalive_by_sysctl_unanswered, 6, 0},
