@@ -180,7 +180,7 @@ static bool loss_is_nearby(const struct tracker *tracker, const struct connectio
 	uint64_t entry = before < CONNECTION_PATH_SHORT ? connection->path[before]
 							: ending->path[before - CONNECTION_PATH_SHORT];
 
-	return tracker->loss_last_ns && tracker->loss_last_ns >= entry >> 4;
+	return lost_since(tracker, entry >> 4);
 }
 
 void report_fill(struct tracker *tracker, struct connection *connection, struct ending *ending,

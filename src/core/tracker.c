@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * tracker.c: takes events in, finds or begins the lifecycle they belong to, and follows its states.
- * See tracker.h; ends are in tracker_end.c, listed sockets and losses in tracker_sync.c.
+ * tracker.c: takes events in and finds or begins the lifecycle they belong to. See tracker.h; its states are
+ * followed in tracker_path.c, ends are in tracker_end.c, listed sockets and losses in tracker_sync.c.
  */
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/signs.h"
 #include "core/tracker_internal.h"
 
 struct tracker *tracker_create(const struct tracker_config *config, tracker_report_fn report, void *arg)
@@ -96,57 +95,6 @@ struct ending *lifecycle_ending(struct tracker *tracker, struct connection *conn
 	return ending;
 }
 
-void lifecycle_path_add(struct tracker *tracker, struct connection *connection, uint64_t time_ns, uint8_t state)
-{
-	struct ending *ending;
-
-	if (connection->path_count < CONNECTION_PATH_SHORT) {
-		connection->path[connection->path_count++] = path_entry(time_ns, state);
-		return;
-	}
-	ending = lifecycle_ending(tracker, connection, time_ns);
-	if (ending && connection->path_count < REPORT_STATES_MAX)
-		ending->path[connection->path_count++ - CONNECTION_PATH_SHORT] = path_entry(time_ns, state);
-}
-
-static void fin_order_note(struct connection *connection, uint8_t from, uint8_t to)
-{
-	if (connection->flags & (CONNECTION_FIN_LOCAL_FIRST | CONNECTION_FIN_PEER_FIRST))
-		return;
-	if (to == TCP_FIN_WAIT1 || from == TCP_FIN_WAIT1 || from == TCP_FIN_WAIT2)
-		connection->flags |= CONNECTION_FIN_LOCAL_FIRST;
-	else if (to == TCP_CLOSE_WAIT || from == TCP_CLOSE_WAIT || from == TCP_LAST_ACK)
-		connection->flags |= CONNECTION_FIN_PEER_FIRST;
-}
-
-/* Where a transition does not start in the state that we know, something was missed. */
-static void follow(struct tracker *tracker, struct connection *connection, uint8_t from, uint8_t to, uint64_t time_ns)
-{
-	if (connection->state != from) {
-		judge_missed(tracker, connection, from, time_ns);
-		lifecycle_path_add(tracker, connection, time_ns, from);
-	}
-	fin_order_note(connection, from, to);
-	if (from != to)
-		lifecycle_path_add(tracker, connection, time_ns, to);
-	connection->state = to;
-	connection->last_ns = time_ns;
-}
-
-/* To any state but CLOSE. flags: enum event_flag of the event that told of it. */
-void lifecycle_transition(struct tracker *tracker, struct connection *connection, uint8_t from, uint8_t to,
-			  uint16_t flags, uint64_t time_ns)
-{
-	follow(tracker, connection, from, to, time_ns);
-	judge_transition(tracker, connection, from, to, signs_of_transition(connection, flags), time_ns);
-}
-
-/* What explains it may follow: it is judged with the report. */
-void lifecycle_close(struct tracker *tracker, struct connection *connection, uint8_t from, uint64_t time_ns)
-{
-	follow(tracker, connection, from, TCP_CLOSE, time_ns);
-}
-
 /* ---- births ------------------------------------------------------------------------------------ */
 
 static void birth_fill(struct connection *connection, const struct event_birth *event)
@@ -234,7 +182,8 @@ static struct connection *birth_passive_known(struct tracker *tracker, const str
 	struct connection *connection = connection_find(tracker->table, event->header.cookie);
 
 	/* An iterator sees the child between its entry in the hash table and its first event. */
-	if (connection && connection->flags & CONNECTION_BIRTH_UNSEEN && connection->state == TCP_SYN_RECV) {
+	if (connection && connection->flags & CONNECTION_BIRTH_UNSEEN && connection->state == TCP_SYN_RECV &&
+	    !connection->ending) {
 		tracker->stats.births--;
 		tracker->stats.existing--;
 		lifecycle_leave_live(tracker, connection);
@@ -280,9 +229,23 @@ static void birth_passive(struct tracker *tracker, const struct event_birth *eve
 	lifecycle_transition(tracker, connection, TCP_SYN_RECV, event->new_state, event->header.flags, now_ns);
 }
 
+/* Told out of order: the life that it announces has gone on already, or is over. */
+static bool birth_is_past(struct tracker *tracker, const struct event_birth *event)
+{
+	const struct connection *connection = connection_find(tracker->table, event->header.cookie);
+
+	/* Of a listed socket that lives, the birth tells more than the listing did. */
+	bool listed = connection && connection->flags & CONNECTION_BIRTH_UNSEEN && connection->state != TCP_CLOSE;
+
+	return connection && connection->state != TCP_LISTEN && !listed &&
+	       event->header.time_ns < lifecycle_last_transition_ns(tracker, connection);
+}
+
 static void event_birth(struct tracker *tracker, const struct event_birth *event)
 {
-	if (event->new_state == TCP_LISTEN)
+	if (birth_is_past(tracker, event))
+		tracker->stats.stray_events++;
+	else if (event->new_state == TCP_LISTEN)
 		listener_begin(tracker, event);
 	else if (event->old_state == TCP_CLOSE)
 		birth_active(tracker, event);
@@ -290,6 +253,7 @@ static void event_birth(struct tracker *tracker, const struct event_birth *event
 		birth_fast_open(tracker, event);
 	else
 		birth_passive(tracker, event);
+	strays_again(tracker, event->header.cookie, event->header.time_ns);
 }
 
 /* ---- transitions ------------------------------------------------------------------------------- */
@@ -299,7 +263,7 @@ static struct connection *known(struct tracker *tracker, const struct event_head
 	struct connection *connection = connection_find(tracker->table, header->cookie);
 
 	if (!connection)
-		tracker->stats.stray_events++;
+		stray_keep(tracker, header);
 	return connection;
 }
 
@@ -313,7 +277,7 @@ static struct connection *known_live(struct tracker *tracker, const struct event
 
 	if (connection && connection->queue == QUEUE_LIVE)
 		return connection;
-	tracker->stats.stray_events++;
+	stray_keep(tracker, header);
 	return NULL;
 }
 
@@ -427,11 +391,8 @@ static void event_probe(struct tracker *tracker, const struct event_probe *event
 		timed_event_probe(tracker, connection, event);
 }
 
-void tracker_event(struct tracker *tracker, const struct event_header *event)
+void tracker_dispatch(struct tracker *tracker, const struct event_header *event)
 {
-	tracker->stats.events++;
-	if (event->time_ns > tracker->now_ns)
-		tracker->now_ns = event->time_ns;
 	switch ((enum event_kind)event->kind) {
 	case EVENT_BIRTH: event_birth(tracker, (const struct event_birth *)event); break;
 	case EVENT_STATE: event_state(tracker, (const struct event_state *)event); break;
@@ -450,6 +411,14 @@ void tracker_event(struct tracker *tracker, const struct event_header *event)
 	case EVENT_ERROR: /* never proof of anything: the close says what became of it */
 	case EVENT_KINDS: break;
 	}
+}
+
+void tracker_event(struct tracker *tracker, const struct event_header *event)
+{
+	tracker->stats.events++;
+	if (event->time_ns > tracker->now_ns)
+		tracker->now_ns = event->time_ns;
+	tracker_dispatch(tracker, event);
 }
 
 const struct tracker_stats *tracker_stats(const struct tracker *tracker)

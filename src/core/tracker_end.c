@@ -67,6 +67,10 @@ void end_close(struct tracker *tracker, struct connection *connection, const str
 		return;
 	}
 	ending->close = *event;
+	if (ending->minisock_end_ns < event->header.time_ns) { /* it was the minisock of another life */
+		ending->minisock_reset = false;
+		ending->minisock_end_ns = 0;
+	}
 	if (event->local_port)
 		connection->tuple.local_port = event->local_port;
 	lifecycle_close(tracker, connection, event->old_state, event->header.time_ns);
@@ -169,6 +173,13 @@ static struct connection *closed_one(struct tracker *tracker, uint64_t cookie)
 	return connection;
 }
 
+/* That a minisock has taken over may be told after what it meets; end_close() looks at the times. */
+static bool may_be_minisock(const struct connection *connection)
+{
+	return connection->queue != QUEUE_LIVE || connection->state == TCP_FIN_WAIT2 ||
+	       connection->state == TCP_CLOSING;
+}
+
 void end_reset_sent(struct tracker *tracker, const struct event_reset_sent *event)
 {
 	bool minisock = event->state == TCP_TIME_WAIT;
@@ -177,10 +188,11 @@ void end_reset_sent(struct tracker *tracker, const struct event_reset_sent *even
 
 	if (!event->header.cookie || event->state == TCP_LISTEN)
 		return; /* belongs to no connection */
-	connection = minisock ? closed_one(tracker, event->header.cookie)
-			      : connection_find(tracker->table, event->header.cookie);
+	connection = connection_find(tracker->table, event->header.cookie);
+	if (connection && minisock && !may_be_minisock(connection))
+		connection = NULL; /* of the socket's last life */
 	if (!connection || connection->state == TCP_LISTEN) {
-		tracker->stats.stray_events++;
+		stray_keep(tracker, &event->header);
 		return;
 	}
 	/* The answer to an unacceptable ACK: the attempt goes on (RFC 9293 3.10.7.3, 3.10.7.4). */
@@ -199,6 +211,13 @@ void end_reset_sent(struct tracker *tracker, const struct event_reset_sent *even
 	minisock_ended(tracker, connection);
 }
 
+/* Its address pair was taken over, so we thought; but it had ended before. */
+static bool ended_before(const struct ending *ending, const struct event_time_wait *event)
+{
+	return ending->minisock_change == TIME_WAIT_REUSED && event->header.time_ns < ending->minisock_end_ns &&
+	       (event->change == TIME_WAIT_EXPIRED || event->change == TIME_WAIT_RESET);
+}
+
 void end_time_wait(struct tracker *tracker, const struct event_time_wait *event)
 {
 	struct connection *connection = closed_one(tracker, event->header.cookie);
@@ -206,7 +225,7 @@ void end_time_wait(struct tracker *tracker, const struct event_time_wait *event)
 	bool known, found;
 
 	if (!connection) {
-		tracker->stats.stray_events++;
+		stray_keep(tracker, &event->header);
 		return;
 	}
 	ending = connection_ending_get(tracker->table, connection);
@@ -215,7 +234,7 @@ void end_time_wait(struct tracker *tracker, const struct event_time_wait *event)
 		ending->minisock_fin = true;
 		judge_unshown(tracker, SHOWN_MINISOCK, MACHINE_FIN_WAIT2_MINISOCK, SIGN_PEER_FIN);
 	}
-	if (event->change == TIME_WAIT_BEGIN || minisock_is_over(ending))
+	if (event->change == TIME_WAIT_BEGIN || (minisock_is_over(ending) && !ended_before(ending, event)))
 		return;
 	judge_unshown(tracker, SHOWN_MINISOCK, minisock_state(ending), sign_of_change(event->change));
 	found = timed_event_minisock(tracker, connection, ending, event);
@@ -251,10 +270,11 @@ void end_address_pair_taken(struct tracker *tracker, const struct event_tuple *t
 	judge_unshown(tracker, SHOWN_MINISOCK, minisock_state(ending),
 		      SIGN_REUSED | (passive ? SIGN_PASSIVE : 0));
 	connection_tuple_remove(tracker->table, connection);
-	if (connection->queue == QUEUE_SETTLE)
-		settle(tracker, connection);
-	else
-		minisock_ended(tracker, connection);
+	/* What the minisock met before may still be told. */
+	if (connection->queue != QUEUE_SETTLE) {
+		ending->deadline_ns = time_ns + SETTLE_SHORT_NS;
+		connection_enqueue(tracker->table, connection, QUEUE_SETTLE);
+	}
 }
 
 /* ---- ends that are not closes ------------------------------------------------------------------- */
@@ -409,6 +429,9 @@ void tracker_tick(struct tracker *tracker, uint64_t now_ns)
 {
 	struct connection *connection;
 
+	if (tracker->loss_told)
+		tracker->loss_last_ns = now_ns;
+	tracker->loss_told = false;
 	while ((connection = due(tracker, QUEUE_SETTLE, now_ns)))
 		settle(tracker, connection);
 	while ((connection = due(tracker, QUEUE_HOLD, now_ns)))

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * tracker_internal.h: what the parts of the tracker share: tracker.c (dispatch, births, transitions),
+ * tracker_internal.h: what the parts of the tracker share: tracker.c (dispatch, births), tracker_path.c (states),
  * tracker_listen.c (listeners), tracker_end.c (closing, minisocks, reports), tracker_sync.c (listed sockets,
  * losses), tracker_judge.c (conformance), tracker_timed.c (the same, of timers).
  */
@@ -24,6 +24,15 @@
 #define OOM_VICTIMS      16
 #define SYNC_NETNS_MAX   1024
 
+#define STRAYS 64
+
+struct stray {
+	union {
+		struct event_header header;
+		uint64_t words[EVENT_MAX_BYTES / 8];
+	};
+};
+
 struct tracker {
 	struct tracker_config config;
 	tracker_report_fn report;
@@ -35,21 +44,35 @@ struct tracker {
 	uint32_t oom_next;
 	uint32_t ownerless;     /* live, owner not known or only by the listener */
 	uint64_t now_ns;        /* of the latest event or tick */
-	uint64_t loss_last_ns;  /* when a loss was last told, 0: never */
+	uint64_t loss_last_ns;  /* what was lost is from before this time; 0: nothing was */
+	bool loss_told;         /* since the last tick: it is still open from before which time */
 	uint64_t sync_begin_ns; /* 0: no re-synchronisation under way */
 	uint32_t sync_netns[SYNC_NETNS_MAX];
 	uint32_t sync_netns_count;
 	uint64_t handshakes_checked_ns;
+	struct stray strays[STRAYS]; /* the latest, by stray_next */
+	uint32_t stray_next;
+	uint64_t stray_newest_ns;
 	uint64_t *rules_seen; /* how often, by index in the reference machine */
 };
 
-/* tracker.c */
+/* tracker_path.c */
+void lifecycle_path_add(struct tracker *tracker, struct connection *connection, uint64_t time_ns, uint8_t state);
+/* When it came into the state that it is in, as far as that was told; 0: never. */
+uint64_t lifecycle_last_transition_ns(const struct tracker *tracker, const struct connection *connection);
 void lifecycle_transition(struct tracker *tracker, struct connection *connection, uint8_t from, uint8_t to,
 			  uint16_t flags, uint64_t time_ns);
 void lifecycle_close(struct tracker *tracker, struct connection *connection, uint8_t from, uint64_t time_ns);
+
+/* tracker_stray.c */
+void stray_keep(struct tracker *tracker, const struct event_header *event);
+/* The socket with this cookie was born at since_ns: what is kept of it is told again. */
+void strays_again(struct tracker *tracker, uint64_t cookie, uint64_t since_ns);
+
+/* tracker.c */
+void tracker_dispatch(struct tracker *tracker, const struct event_header *event);
 void lifecycle_leave_live(struct tracker *tracker, struct connection *connection);
 struct connection *lifecycle_begin(struct tracker *tracker, uint64_t cookie);
-void lifecycle_path_add(struct tracker *tracker, struct connection *connection, uint64_t time_ns, uint8_t state);
 void lifecycle_own(struct tracker *tracker, struct connection *connection, uint8_t source, uint32_t pid, uint32_t uid,
 		   const char *comm);
 struct ending *lifecycle_ending(struct tracker *tracker, struct connection *connection, uint64_t time_ns);
@@ -96,6 +119,8 @@ void report_fill(struct tracker *tracker, struct connection *connection, struct 
 		 struct connection_report *report);
 
 /* tracker_sync.c */
+/* May an event from this time on be among those that were lost? */
+bool lost_since(const struct tracker *tracker, uint64_t time_ns);
 void sync_existing(struct tracker *tracker, const struct event_existing *event);
 
 #endif

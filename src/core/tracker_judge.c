@@ -108,7 +108,7 @@ void judge_unshown(struct tracker *tracker, enum machine_shown shown, uint8_t fr
 void judge_missed(struct tracker *tracker, struct connection *connection, uint8_t found, uint64_t time_ns)
 {
 	struct report_note note = {.from = connection->state, .to = found, .verdict = CONFORMANCE_GAP};
-	bool lost = tracker->loss_last_ns >= connection->last_ns && tracker->loss_last_ns;
+	bool lost = lost_since(tracker, connection->last_ns);
 
 	connection->flags |= CONNECTION_GAP;
 	tracker->stats.gaps++;

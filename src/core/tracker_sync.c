@@ -111,7 +111,12 @@ void tracker_loss(struct tracker *tracker, uint64_t count)
 {
 	tracker->stats.events_lost += count;
 	if (count)
-		tracker->loss_last_ns = tracker->now_ns;
+		tracker->loss_told = true; /* the next tick says when that is */
+}
+
+bool lost_since(const struct tracker *tracker, uint64_t time_ns)
+{
+	return tracker->loss_told || (tracker->loss_last_ns && tracker->loss_last_ns >= time_ns);
 }
 
 void tracker_resync_begin(struct tracker *tracker, uint64_t begin_ns)

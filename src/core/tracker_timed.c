@@ -22,7 +22,7 @@ static struct timed_facts facts_of(const struct tracker *tracker, const struct c
 {
 	return (struct timed_facts){
 		.tick_ns = tracker->config.tick_ns,
-		.loss_ns = tracker->loss_last_ns,
+		.loss_ns = tracker->loss_told ? tracker->now_ns : tracker->loss_last_ns,
 		.since_ns = connection->path_count ? connection->path[0] >> 4 : connection->last_ns,
 		.birth_seen = !(connection->flags & CONNECTION_BIRTH_UNSEEN),
 		.gap = (connection->flags & CONNECTION_GAP) != 0,

@@ -211,12 +211,17 @@ void verdict_decide(const struct connection *connection, const struct ending *en
 		verdict_evidence(verdict, EVIDENCE_ERROR, facts.close->error);
 }
 
-/* A minisock takes over what no process holds any more, or what has the peer's FIN; else somebody left it. */
+/*
+ * A minisock takes over what has the peer's FIN, or what no process holds any more, unless TCP_LINGER2 < 0 forbids to
+ * wait; else somebody left it.
+ */
 bool close_leaves_minisock(const struct ending *ending)
 {
 	const struct event_close *close = &ending->close;
+	uint16_t flags = close->header.flags;
+	bool waits = flags & EVENT_SOCKET_DEAD && !(flags & EVENT_LINGER2_NEGATIVE);
 
 	return !close->error && !ending->received.header.kind && !ending->sent.header.kind &&
-	       close->header.flags & (EVENT_SOCKET_DEAD | EVENT_SOCKET_DONE) &&
+	       (flags & EVENT_SOCKET_DONE || waits) &&
 	       (close->old_state == TCP_FIN_WAIT2 || close->old_state == TCP_CLOSING);
 }

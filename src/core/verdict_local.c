@@ -192,6 +192,10 @@ bool rule_graceful(const struct facts *facts, struct verdict *verdict)
 		return false;
 	if (facts->close->unacked_bytes || facts->reset_sent)
 		return false;
+	/* That a minisock waits for the peer's FIN is concluded from the absence of a reset. */
+	if (facts_in(facts, IN(FIN_WAIT2)) && !(facts->flags & EVENT_SOCKET_DONE) && !ending->minisock_fin &&
+	    ending->loss_nearby)
+		return false;
 	if (order == CONNECTION_FIN_PEER_FIRST) {
 		verdict_evidence(verdict, EVIDENCE_PEER_FIN_FIRST, 0);
 		verdict_evidence(verdict, EVIDENCE_LAST_ACK, 0);

@@ -80,7 +80,10 @@ bool rule_no_local_port(const struct facts *facts, struct verdict *verdict)
 
 bool rule_cancelled(const struct facts *facts, struct verdict *verdict)
 {
-	if (!facts_in(facts, IN(SYN_SENT) | IN(SYN_RECV)) || facts->close->error || !(facts->flags & EVENT_TASK_ACTS))
+	bool accepted = facts_in(facts, IN(SYN_SENT)) || facts->flags & EVENT_HAS_SOCKET; /* else it was its listener */
+
+	if (!facts_in(facts, IN(SYN_SENT) | IN(SYN_RECV)) || facts->close->error ||
+	    !(facts->flags & EVENT_TASK_ACTS) || !accepted)
 		return false;
 	verdict_blame_closer(facts, verdict, facts->flags & EVENT_FILE_DEAD ? HOW_CLOSE : HOW_DISCONNECT);
 	verdict->cause = CAUSE_CANCELLED;

@@ -62,9 +62,15 @@ static enum connection_context reset_context(const struct facts *facts, struct v
 	return stateless || received->retransmits ? CONTEXT_PEER_LOST_STATE : CONTEXT_ESTABLISHED;
 }
 
+/*
+ * An orphan that waits for the peer's FIN answers data with a reset of its own, and tcp_receive_reset fires all the
+ * same: where events were lost, that answer may be among them.
+ */
 bool rule_rst_received(const struct facts *facts, struct verdict *verdict)
 {
-	if (!facts->reset_received)
+	bool waits = facts_in(facts, IN(FIN_WAIT1) | IN(FIN_WAIT2)) && facts->flags & EVENT_SOCKET_DEAD;
+
+	if (!facts->reset_received || (waits && facts->ending->loss_nearby))
 		return false;
 	verdict_evidence(verdict, EVIDENCE_RESET_RECEIVED, 0);
 	verdict->context = reset_context(facts, verdict);

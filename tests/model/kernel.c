@@ -111,6 +111,7 @@ static void show_subflow_close(struct show *show)
 
 	socket->closer = INITIATOR_LOCAL_APP;
 	socket->closed_how = HOW_NONE;
+	socket->orphan = true;
 	if (show->rule->to == TCP_FIN_WAIT1)
 		socket->fin_first = true;
 	PUT(show, make_state(show->ms, socket->cookie, show->rule->shown_from, show->rule->shown_to));
@@ -463,6 +464,10 @@ static void show_end(struct show *show)
 
 	show->close = make_close(show->ms, show->socket->cookie, from);
 	show->close.header.flags = owner_flags(show);
+	/* Our FIN is out, and only its acknowledgement is an end in which it is not outstanding. */
+	if (from == TCP_FIN_WAIT1 || leaves_silently(from))
+		show->close.unacked_bytes = show->rule->input != INPUT_ACK_OF_FIN &&
+					    show->rule->input != INPUT_TIME_WAIT_LIMIT;
 	if (from == TCP_SYN_SENT && (show->rule->input == INPUT_ABORT || show->rule->input == INPUT_DISCONNECT))
 		end_by_giving_up(show);
 	else
