@@ -105,6 +105,7 @@ static void an_old_loss_explains_nothing(void **state)
 	fixture_begin(&f);
 	FEED(&f, make_listen(0, COOKIE + 1));
 	tracker_loss(f.tracker, 1);
+	tick(&f, 5);
 	client_opens(&f, 10, COOKIE, PORT);
 	FEED(&f, make_close(20, COOKIE, TCP_ESTABLISHED));
 	tick(&f, 1000);

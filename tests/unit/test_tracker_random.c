@@ -207,6 +207,8 @@ static void life_ends(struct run *run, uint64_t cookie)
 
 	if (from == TCP_LAST_ACK || from == TCP_CLOSING || below(run, 2))
 		close.header.flags |= EVENT_SOCKET_DONE;
+	else if (from == TCP_FIN_WAIT2)
+		close.header.flags |= EVENT_SOCKET_DEAD; /* or it would wait on */
 	if (!orderly || below(run, 4) == 0) {
 		close.error = ECONNRESET;
 		LIVE_TELL(run, make_reset_received(run->now_ms, cookie, from));

@@ -387,19 +387,26 @@ static bool leaves_minisock(const struct scene *scene)
 
 static void minisocks_follow_only_clean_ends(void **state)
 {
-	struct scene scene = {.from = TCP_FIN_WAIT2};
+	struct scene scene = {.from = TCP_FIN_WAIT2, .flags = EVENT_SOCKET_DEAD};
 
 	(void)state;
 	assert_true(leaves_minisock(&scene));
+	scene.flags = EVENT_SOCKET_DEAD | EVENT_LINGER2_NEGATIVE; /* an orphan that may not wait */
+	assert_false(leaves_minisock(&scene));
+	scene.flags = EVENT_SOCKET_DONE;
+	assert_true(leaves_minisock(&scene));
+	scene.flags = FLAGS_HOLDER; /* whoever holds it left it: connect(AF_UNSPEC) */
+	assert_false(leaves_minisock(&scene));
+	scene.flags = EVENT_SOCKET_DEAD | EVENT_SOCKET_DONE;
 	scene.from = TCP_CLOSING;
 	assert_true(leaves_minisock(&scene));
 	scene.from = TCP_LAST_ACK;
 	assert_false(leaves_minisock(&scene));
-	scene = (struct scene){.from = TCP_FIN_WAIT2, .error = ETIMEDOUT};
+	scene = (struct scene){.from = TCP_FIN_WAIT2, .flags = EVENT_SOCKET_DEAD, .error = ETIMEDOUT};
 	assert_false(leaves_minisock(&scene));
-	scene = (struct scene){.from = TCP_FIN_WAIT2, .sent = RESET_ACTIVE};
+	scene = (struct scene){.from = TCP_FIN_WAIT2, .flags = EVENT_SOCKET_DEAD, .sent = RESET_ACTIVE};
 	assert_false(leaves_minisock(&scene));
-	scene = (struct scene){.from = TCP_FIN_WAIT2, .received = true};
+	scene = (struct scene){.from = TCP_FIN_WAIT2, .flags = EVENT_SOCKET_DEAD, .received = true};
 	assert_false(leaves_minisock(&scene));
 }
 
