@@ -3,21 +3,39 @@
  * tcp_machine.c: looks things up in the table of transitions, see tcp_machine.h. It takes the table as an
  * argument so that tests can show what a wrong table would do.
  */
+#include <stdbool.h>
+
 #include "core/tcp_machine.h"
+
+static bool explains(const struct machine_rule *rule, uint8_t from, uint8_t to, uint32_t signs)
+{
+	return rule->shown == SHOWN_STATE && rule->shown_from == from && rule->shown_to == to && !(rule->need & ~signs);
+}
+
+static const struct machine_rule *explanation(const struct machine *machine, uint8_t from, uint8_t to, uint32_t signs)
+{
+	size_t i = 0;
+
+	if (from >= TCP_STATES || to >= TCP_STATES)
+		return NULL;
+	if (machine->index) {
+		for (i = machine->index->first[from][to]; i; i = machine->index->next[i - 1])
+			if (!(machine->rules[i - 1].need & ~signs))
+				return &machine->rules[i - 1];
+		return NULL;
+	}
+	for (; i < machine->count; i++)
+		if (explains(&machine->rules[i], from, to, signs))
+			return &machine->rules[i];
+	return NULL;
+}
 
 enum conformance machine_judge(const struct machine *machine, uint8_t from, uint8_t to, uint32_t signs,
 			       const struct machine_rule **rule)
 {
-	for (size_t i = 0; i < machine->count; i++) {
-		const struct machine_rule *candidate = &machine->rules[i];
-
-		if (candidate->shown != SHOWN_STATE || candidate->shown_from != from || candidate->shown_to != to ||
-		    candidate->need & ~signs)
-			continue;
-		*rule = candidate;
-		return candidate->verdict;
-	}
-	*rule = NULL;
+	*rule = explanation(machine, from, to, signs);
+	if (*rule)
+		return (*rule)->verdict;
 	return signs & SIGN_NOTHING_LOST ? CONFORMANCE_VIOLATION : CONFORMANCE_GAP;
 }
 

@@ -63,7 +63,8 @@ enum machine_input_kind {
 	X(INPUT_TIME_WAIT_TIMEOUT, "time_wait_timeout", INPUT_KIND_TIMER, "2 MSL are over (Linux: 60 s)")              \
 	X(INPUT_FIN_WAIT2_TIMEOUT, "fin_wait2_timeout", INPUT_KIND_TIMER, "tcp_fin_timeout or TCP_LINGER2 is over")    \
 	X(INPUT_ORPHANED, "orphaned", INPUT_KIND_KERNEL, "no process holds the socket")                                \
-	X(INPUT_ORPHANED_LINGER2, "orphaned_linger2", INPUT_KIND_KERNEL, "no process holds the socket, and TCP_LINGER2 is negative")             \
+	X(INPUT_ORPHANED_LINGER2, "orphaned_linger2", INPUT_KIND_KERNEL,                                               \
+	  "no process holds the socket, and TCP_LINGER2 is negative")                                                  \
 	X(INPUT_ICMP, "icmp", INPUT_KIND_KERNEL, "ICMP error")                                                         \
 	X(INPUT_NO_LOCAL_PORT, "no_local_port", INPUT_KIND_KERNEL, "no local port or route is left")                   \
 	X(INPUT_LIMIT, "limit", INPUT_KIND_KERNEL, "tcp_max_orphans or tcp_mem")                                       \
@@ -129,9 +130,16 @@ struct machine_rule {
 	const char *since;            /* first kernel that does so; NULL: RFC, or ever since 2.6 */
 };
 
+/* The entries of each pair of states that is shown, in their order: 1 + index, 0 ends the chain. */
+struct machine_index {
+	uint8_t first[TCP_STATES][TCP_STATES];
+	uint8_t next[UINT8_MAX];
+};
+
 struct machine {
 	const struct machine_rule *rules;
 	size_t count;
+	const struct machine_index *index; /* NULL: none, all entries are looked through */
 };
 
 /* The reference. Its order matters: of several entries that a transition satisfies the first one counts. */

@@ -46,20 +46,20 @@
 #define SYNCHRONISED(ENTRY)                                                                                            \
 	ENTRY(ESTABLISHED), ENTRY(FIN_WAIT1), ENTRY(FIN_WAIT2), ENTRY(CLOSE_WAIT), ENTRY(CLOSING), ENTRY(LAST_ACK)
 
-#define RESET_IN(state)                                                                                                \
-	RFC(state, RST, CLOSE, SIGN_RESET_RECEIVED, "reset by the peer", "3.10.7.4")
+#define RESET_IN(state) RFC(state, RST, CLOSE, SIGN_RESET_RECEIVED, "reset by the peer", "3.10.7.4")
 #define ABORTED_IN(state)                                                                                              \
 	RFC(state, ABORT, CLOSE, SIGN_ABORT_CALL, "ABORT: what was unread or unsent is given up", "3.10.5, 3.6.1")
 #define DESTROYED_IN(state)                                                                                            \
-	LINUX(state, DESTROY, CLOSE, SIGN_DESTROYED, "ended by an administrator, not by its owner", "tcp_abort()", "4.5")
+	LINUX(state, DESTROY, CLOSE, SIGN_DESTROYED, "ended by an administrator, not by its owner", "tcp_abort()",     \
+	      "4.5")
 #define DISCONNECTED_IN(state)                                                                                         \
 	LINUX(state, DISCONNECT, CLOSE, SIGN_DISCONNECT, "ABORT, but the socket lives on and may connect again",       \
 	      "tcp_disconnect()", NULL)
 #define REPAIRED_IN(state)                                                                                             \
 	LINUX(state, REPAIR_CLOSE, CLOSE, SIGN_REPAIR, "taken away without a word to the peer", "tcp_close()", "3.5")
 #define MPTCP_RESET_IN(state)                                                                                          \
-	LINUX(state, RST_MPTCP, CLOSE, SIGN_MPTCP, "MPTCP gave this subflow up with a reset",                          \
-	      "mptcp_subflow_reset()", "5.6")
+	LINUX(state, RST_MPTCP, CLOSE, SIGN_MPTCP, "MPTCP gave this subflow up with a reset", "mptcp_subflow_reset()", \
+	      "5.6")
 #define SYN_NEW_IN(state)                                                                                              \
 	RFC_STAYS(state, SYN_NEW, "a SYN on a live connection is answered with a challenge ACK", "3.10.7.4")
 #define ICMP_IN(state) RFC_STAYS(state, ICMP, "no ICMP error ends a synchronised connection at once", "3.9.2.2")
@@ -84,7 +84,8 @@ static const struct machine_rule rules[] = {
 	RFC_UNSHOWN(LISTEN, OPEN_ACTIVE, SYN_SENT, "active OPEN of a listener", "3.10.1"),
 	RFC_STAYS(LISTEN, RST, "a reset means nothing to a listener", "3.10.7.2"),
 	RFC_STAYS(LISTEN, ICMP, "an ICMP error means nothing to a listener", "3.9.2.2"),
-	LINUX_STAYS(TCP_LISTEN, OPEN_ACTIVE, "connect() on a listener fails (EISCONN)", "__inet_stream_connect()", NULL),
+	LINUX_STAYS(TCP_LISTEN, OPEN_ACTIVE, "connect() on a listener fails (EISCONN)", "__inet_stream_connect()",
+		    NULL),
 	LINUX_UNSHOWN(TCP_LISTEN, SYN, TCP_NEW_SYN_RECV,
 		      "SYN received, SYN-ACK sent: a request socket, which no state change tells of",
 		      "tcp_conn_request()", "4.4"),
@@ -93,7 +94,8 @@ static const struct machine_rule rules[] = {
 
 	/* ---- the request socket: a passive open until its last ACK ---- */
 	RULE(LINUX_VARIANT, SHOWN_STATE, TCP_LISTEN, TCP_SYN_RECV, TCP_NEW_SYN_RECV, ACK_OF_SYN, TCP_SYN_RECV, 0,
-	     "the child is cloned from the listener when the handshake's last ACK is there: only then SYN_RECV is shown",
+	     "the child is cloned from the listener when the handshake's last ACK is there: only then SYN_RECV is "
+	     "shown",
 	     "tcp_check_req(), inet_csk_clone_lock()", "4.4"),
 	LINUX_REQUEST(RST, TCP_CLOSE, SIGN_RESET_RECEIVED, "the client reset the handshake: the request is dropped",
 		      "tcp_check_req()", "4.4"),
@@ -102,7 +104,8 @@ static const struct machine_rule rules[] = {
 	LINUX_REQUEST(LISTENER_CLOSE, TCP_CLOSE, 0, "the listener went away: the request is dropped without a word",
 		      "inet_csk_listen_stop()", "4.4"),
 	LINUX_REQUEST(DESTROY, TCP_CLOSE, 0, "dropped by an administrator", "tcp_abort()", "4.5"),
-	LINUX_STAYS(TCP_NEW_SYN_RECV, SYN, "a repeated SYN is answered with the SYN-ACK again", "tcp_check_req()", "4.4"),
+	LINUX_STAYS(TCP_NEW_SYN_RECV, SYN, "a repeated SYN is answered with the SYN-ACK again", "tcp_check_req()",
+		    "4.4"),
 	LINUX_STAYS(TCP_NEW_SYN_RECV, SYN_NEW, "another SYN is answered with an ACK", "tcp_check_req()", "4.4"),
 	LINUX_STAYS(TCP_NEW_SYN_RECV, ICMP, "an ICMP error is noted, no more", "tcp_req_err()", "4.4"),
 
@@ -169,12 +172,16 @@ static const struct machine_rule rules[] = {
 
 	/* ---- ends of synchronised connections that are no orderly close ---- */
 	SYNCHRONISED(RESET_IN),
-	RFC(FIN_WAIT1, DATA_AFTER_CLOSE, CLOSE, SIGN_RESET_ANSWER, "data after CLOSE is answered with a reset", "3.6.1"),
-	RFC(FIN_WAIT2, DATA_AFTER_CLOSE, CLOSE, SIGN_RESET_ANSWER, "data after CLOSE is answered with a reset", "3.6.1"),
+	RFC(FIN_WAIT1, DATA_AFTER_CLOSE, CLOSE, SIGN_RESET_ANSWER, "data after CLOSE is answered with a reset",
+	    "3.6.1"),
+	RFC(FIN_WAIT2, DATA_AFTER_CLOSE, CLOSE, SIGN_RESET_ANSWER, "data after CLOSE is answered with a reset",
+	    "3.6.1"),
 	SYNCHRONISED(DESTROYED_IN),
-	RFC(ESTABLISHED, USER_TIMEOUT, CLOSE, SIGN_TIMED_OUT, "retransmissions or window probes ran out", "3.8.3, 3.10.8"),
+	RFC(ESTABLISHED, USER_TIMEOUT, CLOSE, SIGN_TIMED_OUT, "retransmissions or window probes ran out",
+	    "3.8.3, 3.10.8"),
 	RFC(FIN_WAIT1, USER_TIMEOUT, CLOSE, SIGN_TIMED_OUT, "retransmissions of the FIN ran out", "3.8.3, 3.10.8"),
-	RFC(CLOSE_WAIT, USER_TIMEOUT, CLOSE, SIGN_TIMED_OUT, "retransmissions or window probes ran out", "3.8.3, 3.10.8"),
+	RFC(CLOSE_WAIT, USER_TIMEOUT, CLOSE, SIGN_TIMED_OUT, "retransmissions or window probes ran out",
+	    "3.8.3, 3.10.8"),
 	RFC(CLOSING, USER_TIMEOUT, CLOSE, SIGN_TIMED_OUT, "retransmissions of the FIN ran out", "3.8.3, 3.10.8"),
 	RFC(LAST_ACK, USER_TIMEOUT, CLOSE, SIGN_TIMED_OUT, "retransmissions of the FIN ran out", "3.8.3, 3.10.8"),
 	RFC(ESTABLISHED, KEEPALIVE_TIMEOUT, CLOSE, SIGN_TIMED_OUT, "keepalive probes ran out", "3.8.4"),
@@ -182,8 +189,8 @@ static const struct machine_rule rules[] = {
 	RFC(FIN_WAIT2, KEEPALIVE_TIMEOUT, CLOSE, SIGN_TIMED_OUT, "keepalive probes ran out", "3.8.4"),
 	SYNCHRONISED(REPAIRED_IN),
 	SYNCHRONISED(MPTCP_RESET_IN),
-	LINUX(FIN_WAIT2, ORPHANED_LINGER2, CLOSE, SIGN_LINGER2, "TCP_LINGER2 < 0: reset instead of waiting for the peer's FIN",
-	      "__tcp_close()", NULL),
+	LINUX(FIN_WAIT2, ORPHANED_LINGER2, CLOSE, SIGN_LINGER2,
+	      "TCP_LINGER2 < 0: reset instead of waiting for the peer's FIN", "__tcp_close()", NULL),
 	SYNCHRONISED(ABORTED_IN),
 	LINUX(ESTABLISHED, LISTENER_CLOSE, CLOSE, SIGN_LISTENER_GONE, "the listener went away before accept()",
 	      "inet_csk_listen_stop()", NULL),
@@ -225,7 +232,8 @@ static const struct machine_rule rules[] = {
 		       "a SYN of another connection is answered with a reset", "tcp_timewait_state_process()", NULL),
 	LINUX_MINISOCK(MACHINE_FIN_WAIT2_MINISOCK, DESTROY, TCP_CLOSE, 0, "removed by an administrator", "tcp_abort()",
 		       "4.5"),
-	LINUX_STAYS(MACHINE_FIN_WAIT2_MINISOCK, ICMP, "an ICMP error means nothing to a minisock", "tcp_v4_err()", NULL),
+	LINUX_STAYS(MACHINE_FIN_WAIT2_MINISOCK, ICMP, "an ICMP error means nothing to a minisock", "tcp_v4_err()",
+		    NULL),
 
 	/* ---- TIME_WAIT ---- */
 	RFC_MINISOCK(TIME_WAIT, TIME_WAIT_TIMEOUT, CLOSE, SIGN_TIMER_ENDED, "2 MSL are over", "3.10.8"),
@@ -252,9 +260,28 @@ static const struct machine_rule rules[] = {
 	RFC_STAYS(LAST_ACK, FIN, "a repeated FIN is acknowledged again", "3.10.7.4"),
 };
 
-static const struct machine reference = {rules, sizeof(rules) / sizeof(rules[0])};
+_Static_assert(sizeof(rules) / sizeof(rules[0]) < UINT8_MAX, "an entry's number fits the index");
+
+static struct machine_index rules_index;
+static const struct machine reference = {rules, sizeof(rules) / sizeof(rules[0]), &rules_index};
+
+/* Each transition on the host is looked up: the entries of a pair must be at hand. */
+static void index_fill(void)
+{
+	for (size_t i = reference.count; i--;) { /* what is put in front comes first */
+		const struct machine_rule *rule = &rules[i];
+		uint8_t *first = &rules_index.first[rule->shown_from][rule->shown_to];
+
+		if (rule->shown != SHOWN_STATE)
+			continue;
+		rules_index.next[i] = *first;
+		*first = (uint8_t)(i + 1);
+	}
+}
 
 const struct machine *machine_reference(void)
 {
+	if (!rules_index.first[TCP_CLOSE][TCP_SYN_SENT])
+		index_fill();
 	return &reference;
 }

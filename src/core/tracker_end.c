@@ -267,8 +267,7 @@ void end_address_pair_taken(struct tracker *tracker, const struct event_tuple *t
 	ending = connection_ending_get(tracker->table, connection);
 	ending->minisock_change = TIME_WAIT_REUSED;
 	ending->minisock_end_ns = time_ns;
-	judge_unshown(tracker, SHOWN_MINISOCK, minisock_state(ending),
-		      SIGN_REUSED | (passive ? SIGN_PASSIVE : 0));
+	judge_unshown(tracker, SHOWN_MINISOCK, minisock_state(ending), SIGN_REUSED | (passive ? SIGN_PASSIVE : 0));
 	connection_tuple_remove(tracker->table, connection);
 	/* What the minisock met before may still be told. */
 	if (connection->queue != QUEUE_SETTLE) {

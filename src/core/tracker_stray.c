@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * tracker_stray.c: events of sockets that are not known. Most belong to sockets that are of no interest, but one that was
- * read from its CPU's ring a moment before the birth of its socket was read from another's is evidence: the latest strays
- * are kept, and told again once the birth is there.
+ * tracker_stray.c: events of sockets that are not known. Most belong to sockets that are of no interest, but one that
+ * was read from its CPU's ring a moment before the birth of its socket was read from another's is evidence: the latest
+ * strays are kept, and told again once the birth is there.
  */
 #include <string.h>
 

@@ -110,8 +110,7 @@ bool rule_linger(const struct facts *facts, struct verdict *verdict)
 bool rule_listener_closed(const struct facts *facts, struct verdict *verdict)
 {
 	if ((facts->flags & (EVENT_HAS_SOCKET | EVENT_SOCKET_DEAD)) || !facts->reset_sent || !facts->reset_active ||
-	    facts->reason == RESET_REASON_MPTCP ||
-	    !facts_in(facts, IN(ESTABLISHED) | IN(CLOSE_WAIT) | IN(SYN_RECV)))
+	    facts->reason == RESET_REASON_MPTCP || !facts_in(facts, IN(ESTABLISHED) | IN(CLOSE_WAIT) | IN(SYN_RECV)))
 		return false;
 	verdict_blame_closer(facts, verdict, HOW_LISTENER_CLOSE);
 	verdict_evidence(verdict, EVIDENCE_NEVER_ACCEPTED, 0);

@@ -82,8 +82,8 @@ bool rule_cancelled(const struct facts *facts, struct verdict *verdict)
 {
 	bool accepted = facts_in(facts, IN(SYN_SENT)) || facts->flags & EVENT_HAS_SOCKET; /* else it was its listener */
 
-	if (!facts_in(facts, IN(SYN_SENT) | IN(SYN_RECV)) || facts->close->error ||
-	    !(facts->flags & EVENT_TASK_ACTS) || !accepted)
+	if (!facts_in(facts, IN(SYN_SENT) | IN(SYN_RECV)) || facts->close->error || !(facts->flags & EVENT_TASK_ACTS) ||
+	    !accepted)
 		return false;
 	verdict_blame_closer(facts, verdict, facts->flags & EVENT_FILE_DEAD ? HOW_CLOSE : HOW_DISCONNECT);
 	verdict->cause = CAUSE_CANCELLED;

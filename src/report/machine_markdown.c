@@ -122,18 +122,21 @@ static void signs_append(struct text *text)
 
 static void timed_rules_append(struct text *text)
 {
-	text_append_str(text, "\n## Timed rules\n\n"
-			      "A rule is applied only where every fact that it needs was seen. In the words, the first number is "
-			      "what was measured\nand the second what the rule asks for.\n\n"
-			      "| rule | verdict | words | tolerance | source | since Linux |\n"
-			      "| --- | --- | --- | --- | --- | --- |\n");
+	text_append_str(
+		text,
+		"\n## Timed rules\n\n"
+		"A rule is applied only where every fact that it needs was seen. In the words, the first number is "
+		"what was measured\nand the second what the rule asks for.\n\n"
+		"| rule | verdict | words | tolerance | source | since Linux |\n"
+		"| --- | --- | --- | --- | --- | --- |\n");
 	for (unsigned i = TIMED_NONE + 1; i < TIMED_RULE_COUNT; i++) {
 		const struct timed_rule_words *rule = &timed_rules_table()[i];
 		const char *rest = rule->text, *number;
 
 		text_append_str(text, "| ");
 		text_append_str(text, rule->name);
-		text_append_str(text, rule->verdict == CONFORMANCE_VIOLATION ? " | violation | " : " | linux_variant | ");
+		text_append_str(text,
+				rule->verdict == CONFORMANCE_VIOLATION ? " | violation | " : " | linux_variant | ");
 		text_append_str(text, rule->subject);
 		text_append_str(text, ": ");
 		for (; (number = strstr(rest, "%llu")); rest = number + strlen("%llu")) {

@@ -56,12 +56,17 @@ static const char *const sign_sources[SIGN_INDICES] = {
 	SIGN_SOURCE(LOCAL_CALL, "the transition's own event: the running task is the owner of the socket's lock"),
 	SIGN_SOURCE(PEER_FIN, "the transition's own event: SOCK_DONE, which tcp_fin() sets"),
 	SIGN_SOURCE(FIN_ACKED, "the transition's own event: snd_una is snd_nxt; for CLOSE also: no reset, no error"),
-	SIGN_SOURCE(MINISOCK, "from FIN_WAIT2 or CLOSING: no sk_err, no tcp_send_reset, no tcp_receive_reset"),
+	SIGN_SOURCE(MINISOCK,
+		    "from FIN_WAIT2 or CLOSING, an orphan or with the peer's FIN: no sk_err, no tcp_send_reset, no "
+		    "tcp_receive_reset"),
 	SIGN_SOURCE(RESET_RECEIVED, "tcp_receive_reset on this socket; for a minisock: what became of it"),
 	SIGN_SOURCE(RESET_ANSWER, "tcp_send_reset on this socket or minisock, with the segment that it answers"),
-	SIGN_SOURCE(TIMED_OUT,
-		    "sk_err ETIMEDOUT; or sk_err equal to sk_err_soft with retransmissions or probes counted"),
-	SIGN_SOURCE(ICMP, "any other sk_err but ECONNABORTED, without tcp_receive_reset"),
+	SIGN_SOURCE(
+		TIMED_OUT,
+		"sk_err ETIMEDOUT, or sk_err as sk_err_soft, with retransmissions or probes counted; in SYN_SENT and "
+		"SYN_RECV without"),
+	SIGN_SOURCE(ICMP,
+		    "any other sk_err but ECONNABORTED, without tcp_receive_reset, in SYN_SENT or as sk_err_soft"),
 	SIGN_SOURCE(ABORT_CALL,
 		    "the file is in its last release, and SO_LINGER {1, 0} was set or bytes were unread; or the "
 		    "reset's reason is TCP_ABORT_ON_CLOSE; or a socket of the kernel's own, without a file, "

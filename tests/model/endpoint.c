@@ -195,11 +195,10 @@ static bool may_call(const struct model *model, const struct endpoint *end, enum
 		       endpoint_in(end, BIT(TCP_SYN_RECV) | BIT(TCP_ESTABLISHED) | BIT(TCP_CLOSE_WAIT));
 	case HAPPENS_CLOSE: return may_close(model, end);
 	case HAPPENS_CLOSE_LISTENER: return end->listener;
-	case HAPPENS_ABORT:
-		return may_close(model, end) || endpoint_in(end, BIT(TCP_LISTEN));
+	case HAPPENS_ABORT: return may_close(model, end) || endpoint_in(end, BIT(TCP_LISTEN));
 	case HAPPENS_DISCONNECT:
-		return end->held && endpoint_in(end, BIT(TCP_SYN_SENT) |
-							     (model->linux_too ? BIT(TCP_SYN_RECV) | SYNCHRONISED : 0U));
+		return end->held &&
+		       endpoint_in(end, BIT(TCP_SYN_SENT) | (model->linux_too ? BIT(TCP_SYN_RECV) | SYNCHRONISED : 0U));
 	default: return false;
 	}
 }
@@ -221,8 +220,7 @@ static bool may_specially(const struct model *model, const struct endpoint *end,
 	case HAPPENS_REPAIR_CLOSE: return end->held && endpoint_in(end, SYNCHRONISED);
 	case HAPPENS_DESTROY: return end->connected;
 	case HAPPENS_DESTROY_LISTENER: return endpoint_in(end, BIT(TCP_LISTEN));
-	case HAPPENS_SUBFLOW_CLOSE:
-		return end->held && endpoint_in(end, BIT(TCP_ESTABLISHED) | BIT(TCP_CLOSE_WAIT));
+	case HAPPENS_SUBFLOW_CLOSE: return end->held && endpoint_in(end, BIT(TCP_ESTABLISHED) | BIT(TCP_CLOSE_WAIT));
 	case HAPPENS_SUBFLOW_RESET: return endpoint_in(end, SYNCHRONISED);
 	case HAPPENS_SUBFLOW_REFUSED: return end->passive && !end->accepted && endpoint_in(end, BIT(TCP_SYN_RECV));
 	case HAPPENS_LIMIT: return is_orphan(end) && endpoint_in(end, leaving | BIT(TCP_FIN_WAIT2));
@@ -405,8 +403,12 @@ static void happens_by_itself(struct model *model, int host, struct endpoint *en
 	case HAPPENS_KEEPALIVE_TIMEOUT:
 		happens_end(model, host, end, INPUT_KEEPALIVE_TIMEOUT, SIGN_TIMED_OUT, true);
 		break;
-	case HAPPENS_TIME_WAIT_OVER: happens_end(model, host, end, INPUT_TIME_WAIT_TIMEOUT, SIGN_TIMER_ENDED, false); break;
-	case HAPPENS_FIN_WAIT2_OVER: happens_end(model, host, end, INPUT_FIN_WAIT2_TIMEOUT, SIGN_TIMER_ENDED, false); break;
+	case HAPPENS_TIME_WAIT_OVER:
+		happens_end(model, host, end, INPUT_TIME_WAIT_TIMEOUT, SIGN_TIMER_ENDED, false);
+		break;
+	case HAPPENS_FIN_WAIT2_OVER:
+		happens_end(model, host, end, INPUT_FIN_WAIT2_TIMEOUT, SIGN_TIMER_ENDED, false);
+		break;
 	default: break;
 	}
 }

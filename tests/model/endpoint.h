@@ -63,7 +63,7 @@ struct endpoint {
 	uint8_t listener : 1; /* something listens */
 	uint8_t passive : 1;  /* opened through the listener */
 	uint8_t accepted : 1;
-	uint8_t held : 1; /* by a process */
+	uint8_t held : 1;   /* by a process */
 	uint8_t closed : 1; /* the process has asked for the close */
 	uint8_t keepalive : 1;
 	uint8_t fast_open : 1; /* the listener takes TCP Fast Open */

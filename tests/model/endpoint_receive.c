@@ -132,7 +132,8 @@ static void new_syn(struct model *model, int host, struct endpoint *end, union s
 		ACK_NOW(model, host, end); /* as in the synchronised states: only a passive open goes back */
 		return;
 	}
-	endpoint_input(model, host, end, INPUT_SYN_NEW, before == MACHINE_FIN_WAIT2_MINISOCK ? SIGN_RESET_ANSWER : 0, 0);
+	endpoint_input(model, host, end, INPUT_SYN_NEW, before == MACHINE_FIN_WAIT2_MINISOCK ? SIGN_RESET_ANSWER : 0,
+		       0);
 	if (before == MACHINE_FIN_WAIT2_MINISOCK) {
 		refuse(model, host, segment);
 		endpoint_end(model, end);

@@ -225,7 +225,8 @@ static void step_try(struct explorer *explorer, uint32_t state, struct step step
 		char what[160];
 
 		snprintf(what, sizeof(what), "%s (%s in %s)", explorer->model.wrong,
-			 machine_input_name(explorer->model.wrong_input), machine_state_name(explorer->model.wrong_state));
+			 machine_input_name(explorer->model.wrong_input),
+			 machine_state_name(explorer->model.wrong_state));
 		wrong(explorer, state, &step, quiet, what);
 		return;
 	}
@@ -425,7 +426,8 @@ static void check_ends(struct explorer *explorer, bool quiet)
 		if (mark_backwards(explorer, start, sources, marked) != count) {
 			for (state = 0; marked[state]; state++)
 				;
-			wrong(explorer, state, NULL, quiet, "it goes on for ever, and comes neither to an end nor to rest");
+			wrong(explorer, state, NULL, quiet,
+			      "it goes on for ever, and comes neither to an end nor to rest");
 		}
 	}
 	free(marked);

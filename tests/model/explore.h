@@ -16,8 +16,8 @@ struct exploration_config {
 	const char *name;
 	const struct machine *machine;
 	bool linux_too, self;
-	unsigned int segments;                    /* at once in each direction */
-	uint8_t opens[2];                         /* connections that each host may begin, 0 to 2 */
+	unsigned int segments;                                   /* at once in each direction */
+	uint8_t opens[2];                                        /* connections that each host may begin, 0 to 2 */
 	bool data, crashes, specials, keepalive, fast_open, odd; /* what may happen */
 	uint32_t states_max;
 };

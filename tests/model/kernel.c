@@ -481,7 +481,8 @@ static void show_shown(struct show *show)
 	show_late_birth(show);
 	if (rule->shown_to == TCP_CLOSE)
 		show_end(show);
-	else if (rule->shown_from == TCP_CLOSE || (rule->shown_from == TCP_LISTEN && rule->input == INPUT_SYN_FAST_OPEN))
+	else if (rule->shown_from == TCP_CLOSE ||
+		 (rule->shown_from == TCP_LISTEN && rule->input == INPUT_SYN_FAST_OPEN))
 		show_birth(show, rule->shown_from, rule->shown_to);
 	else if (rule->shown_from == TCP_SYN_RECV && rule->shown_to == TCP_ESTABLISHED)
 		show_birth(show, rule->shown_from, rule->shown_to);
@@ -498,8 +499,7 @@ static void show_shown(struct show *show)
 void kernel_step(struct kernel_socket *socket, const struct machine_rule *rule, bool held, uint64_t ms,
 		 struct stream *stream, struct random_numbers *random)
 {
-	struct show show = {
-		.socket = socket, .rule = rule, .stream = stream, .random = random, .ms = ms, .held = held};
+	struct show show = {.socket = socket, .rule = rule, .stream = stream, .random = random, .ms = ms, .held = held};
 
 	if (rule->input == INPUT_FIN)
 		socket->peer_fin = true;

@@ -58,7 +58,8 @@ static const struct machine_rule *taken_for(const struct moves_check *check, con
 	if (rule->shown == SHOWN_STATE)
 		machine_judge(check->model->machine, rule->shown_from, rule->shown_to, signs, &found);
 	else
-		found = machine_judge_unshown(check->model->machine, (enum machine_shown)rule->shown, rule->from, signs);
+		found = machine_judge_unshown(check->model->machine, (enum machine_shown)rule->shown, rule->from,
+					      signs);
 	return found;
 }
 
@@ -103,7 +104,8 @@ static enum machine_shown shown_by_linux(const struct machine_rule *rule)
 /* What is shown of a step that the watcher can see must be its states, unless Linux says otherwise. */
 static void check_shown(struct moves_check *check, const struct machine_rule *rule)
 {
-	bool hands_over = rule->shown_to == TCP_CLOSE && (rule->to == TCP_TIME_WAIT || rule->to == MACHINE_FIN_WAIT2_MINISOCK);
+	bool hands_over = rule->shown_to == TCP_CLOSE &&
+			  (rule->to == TCP_TIME_WAIT || rule->to == MACHINE_FIN_WAIT2_MINISOCK);
 	bool clones = rule->from == TCP_NEW_SYN_RECV && rule->shown_from == TCP_LISTEN;
 	enum machine_shown shown = shown_by_linux(rule);
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * test_explore.c: the proof of the reference machine: explores what two ends and a bad channel can get into, as RFC 9293
- * has it and as Linux does it, and prints how much that was. What may happen is divided among several explorations, for
- * all at once is too much for one; LASTACK_DEEP=1 explores further (a quarter of an hour, gigabytes).
+ * test_explore.c: the proof of the reference machine: explores what two ends and a bad channel can get into, as RFC
+ * 9293 has it and as Linux does it, and prints how much that was. What may happen is divided among several
+ * explorations, for all at once is too much for one; LASTACK_DEEP=1 explores further (a quarter of an hour, gigabytes).
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -33,7 +33,12 @@ static const struct exploration_config configs[] = {
 	{.name = "linux, keepalive", .linux_too = true, .opens = {1, 1}, .segments = 2, .keepalive = true},
 	{.name = "linux, crashes", .linux_too = true, .opens = {1, 1}, .segments = 2, .crashes = true},
 	{.name = "linux, two lives, crashes", .linux_too = true, .opens = {2, 2}, .segments = 1, .crashes = true},
-	{.name = "linux, odd events", .linux_too = true, .opens = {1, 1}, .segments = 1, .data = true, .specials = true},
+	{.name = "linux, odd events",
+	 .linux_too = true,
+	 .opens = {1, 1},
+	 .segments = 1,
+	 .data = true,
+	 .specials = true},
 	{.name = "linux, fast open",
 	 .linux_too = true,
 	 .opens = {1, 1},
@@ -76,7 +81,7 @@ static void add_up(const struct exploration_config *config, const struct explora
 		reached[i] |= result->reached[i];
 		reached_by_rfc[i] |= !config->linux_too && result->reached[i];
 	}
-	for (unsigned int class = 0; class < STUCK_CLASSES; class++)
+	for (unsigned int class = 0; class < STUCK_CLASSES; class ++)
 		for (unsigned int here = 0; here < MACHINE_STATES; here++)
 			for (unsigned int there = 0; there < MACHINE_STATES; there++)
 				stuck[config->linux_too][class][here][there] += result->stuck_pairs[class][here][there];
@@ -114,7 +119,8 @@ static void nothing_is_wrong_anywhere(void **state)
 	(void)state;
 	assert_int_equal(explore_all(configs, sizeof(configs) / sizeof(configs[0]), STATES_MAX), 0);
 	if (getenv("LASTACK_DEEP"))
-		assert_int_equal(explore_all(deep_configs, sizeof(deep_configs) / sizeof(deep_configs[0]), DEEP_MAX), 0);
+		assert_int_equal(explore_all(deep_configs, sizeof(deep_configs) / sizeof(deep_configs[0]), DEEP_MAX),
+				 0);
 }
 
 /* Each entry of the RFC is reached by the RFC's machine, each of Linux's by Linux's. */
@@ -143,8 +149,9 @@ static void stuck_print(const char *profile, const char *class, const uint32_t p
 	for (unsigned int here = 0; here < MACHINE_STATES; here++)
 		for (unsigned int there = 0; there < MACHINE_STATES; there++)
 			if (pairs[here][there])
-				printf("%-5s at rest, %s: %s / %s: %u\n", profile, class, machine_state_name((uint8_t)here),
-				       machine_state_name((uint8_t)there), pairs[here][there]);
+				printf("%-5s at rest, %s: %s / %s: %u\n", profile, class,
+				       machine_state_name((uint8_t)here), machine_state_name((uint8_t)there),
+				       pairs[here][there]);
 }
 
 /*
@@ -158,7 +165,7 @@ static void what_never_ends_is_known(void **state)
 
 	(void)state;
 	for (unsigned int profile = 0; profile < 2; profile++) {
-		for (unsigned int class = 0; class < STUCK_CLASSES; class++)
+		for (unsigned int class = 0; class < STUCK_CLASSES; class ++)
 			stuck_print(profiles[profile], classes[class], stuck[profile][class]);
 		assert_true(stuck[profile][STUCK_PEER_GONE][TCP_ESTABLISHED][TCP_CLOSE] > 0);
 		assert_true(stuck[profile][STUCK_PEER_GONE][TCP_CLOSE_WAIT][TCP_CLOSE] > 0);

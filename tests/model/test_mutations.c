@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * test_mutations.c: is every field of every entry of the reference machine held fast by something? Each entry is removed
- * or altered in one field, and the altered table explored: somebody must notice. What survives is a field that nothing
- * depends on, or a hole in the proof.
+ * test_mutations.c: is every field of every entry of the reference machine held fast by something? Each entry is
+ * removed or altered in one field, and the altered table explored: somebody must notice. What survives is a field that
+ * nothing depends on, or a hole in the proof.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -43,7 +43,7 @@ static struct exploration_config configs[] = {
 
 static bool reached[CONFIGS][RULES_MAX];
 static struct machine_rule altered[RULES_MAX];
-static struct machine altered_machine = {altered, 0};
+static struct machine altered_machine = {.rules = altered};
 static unsigned int mutants, survivors;
 
 /* What must hold of a table even before it moves. NULL, or what does not. */

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * test_simulate.c: a million random lives of connections, walked through the model and told as events, go through tracker
- * and verdict. Where every event arrives, what is said is the truth. Where events are lost, come late or out of order,
- * what is said may be less, but never wrong. The seed is printed, LASTACK_SEED repeats a run, and of a failure the
- * shortest stream of events that still shows it.
+ * test_simulate.c: a million random lives of connections, walked through the model and told as events, go through
+ * tracker and verdict. Where every event arrives, what is said is the truth. Where events are lost, come late or out of
+ * order, what is said may be less, but never wrong. The seed is printed, LASTACK_SEED repeats a run, and of a failure
+ * the shortest stream of events that still shows it.
  */
 #include <time.h>
 
@@ -18,7 +18,8 @@
 
 enum damage { DAMAGE_NONE, DAMAGE_LOSS, DAMAGE_LATE, DAMAGE_BOTH, DAMAGES };
 
-static const char *const damage_names[] = {"every event in order", "events lost", "events late", "events lost and late"};
+static const char *const damage_names[] = {"every event in order", "events lost", "events late",
+					   "events lost and late"};
 
 /* A walk's events, and what becomes of each on its way. */
 struct arrival {
@@ -68,7 +69,8 @@ static const struct kernel_socket *socket_of(uint64_t cookie)
 static bool conformance_is_right(const struct connection_report *report, bool whole)
 {
 	if (whole)
-		return report->conformance == CONFORMANCE_CONFORMANT || report->conformance == CONFORMANCE_LINUX_VARIANT;
+		return report->conformance == CONFORMANCE_CONFORMANT ||
+		       report->conformance == CONFORMANCE_LINUX_VARIANT;
 	return report->conformance != CONFORMANCE_VIOLATION;
 }
 
@@ -119,8 +121,7 @@ static const char *life_check(const struct kernel_socket *socket, const struct s
 	}
 	if (says_the_truth(&said->report, truth)) {
 		tally->equal++;
-		return whole && said->report.completeness == COMPLETENESS_INFERRED &&
-				       truth->cause != CAUSE_UNOBSERVED
+		return whole && said->report.completeness == COMPLETENESS_INFERRED && truth->cause != CAUSE_UNOBSERVED
 			       ? "seen whole, but said to be inferred"
 			       : NULL;
 	}
@@ -167,7 +168,8 @@ static void list_sockets(struct tracker *tracker, uint64_t now_ns)
 			state_follow(states, &batch.stream.events[i]);
 	tracker_resync_begin(tracker, now_ns);
 	for (uint32_t life = 0; life < BATCH_LIVES; life++) {
-		const struct kernel_socket *socket = &batch.lives[life / WALK_SOCKETS_MAX].sockets[life % WALK_SOCKETS_MAX];
+		const struct kernel_socket *socket =
+			&batch.lives[life / WALK_SOCKETS_MAX].sockets[life % WALK_SOCKETS_MAX];
 		struct event_existing event;
 
 		if (!states[life])
@@ -277,8 +279,9 @@ static void report_print(const struct kernel_socket *socket, const struct said *
 {
 	const struct truth *truth = &socket->truth;
 
-	printf("  truth: %s, %s, %s%s\n", name_of(&cause_names, truth->cause), name_of(&initiator_names, truth->initiator),
-	       truth->how ? name_of(&how_names, truth->how) : "-", truth->told ? "" : " (not ended)");
+	printf("  truth: %s, %s, %s%s\n", name_of(&cause_names, truth->cause),
+	       name_of(&initiator_names, truth->initiator), truth->how ? name_of(&how_names, truth->how) : "-",
+	       truth->told ? "" : " (not ended)");
 	if (said->any)
 		printf("  said:  %s, %s, %s; %s, %s\n", name_of(&cause_names, said->report.cause),
 		       name_of(&initiator_names, said->report.initiator),
@@ -342,7 +345,8 @@ static void fail_with(uint64_t cookie, const char *what, uint64_t seed)
 	fail_msg("%s", what);
 }
 
-/* ---- the run ------------------------------------------------------------------------------------------------------- */
+/* ---- the run -------------------------------------------------------------------------------------------------------
+ */
 
 static void batch_run(uint64_t seed, enum damage damage)
 {

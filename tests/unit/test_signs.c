@@ -35,9 +35,7 @@ static const struct sign_case cases[] = {
 	{SIGN_MINISOCK,
 	 {.from = TCP_FIN_WAIT2, .flags = ORPHAN},
 	 {WITHOUT(from, TCP_LAST_ACK), WITHOUT(error, ECONNRESET), WITHOUT(received, 1), WITHOUT(sent, RESET_PASSIVE)}},
-	{SIGN_RESET_RECEIVED,
-	 {.from = TCP_ESTABLISHED, .error = ECONNRESET, .received = true},
-	 {WITHOUT(received, 0)}},
+	{SIGN_RESET_RECEIVED, {.from = TCP_ESTABLISHED, .error = ECONNRESET, .received = true}, {WITHOUT(received, 0)}},
 	{SIGN_RESET_RECEIVED, /* in these two states the answer explains it */
 	 {.from = TCP_ESTABLISHED, .error = ECONNRESET, .received = true, .sent = RESET_PASSIVE},
 	 {WITHOUT(from, TCP_FIN_WAIT1), WITHOUT(from, TCP_FIN_WAIT2)}},
@@ -50,7 +48,9 @@ static const struct sign_case cases[] = {
 	{SIGN_TIMED_OUT,
 	 {.from = TCP_ESTABLISHED, .error = EHOSTUNREACH, .soft_error = EHOSTUNREACH, .probes_out = 3},
 	 {WITHOUT(soft_error, 0), WITHOUT(probes_out, 0), WITHOUT(received, 1)}},
-	{SIGN_TIMED_OUT, {.from = TCP_SYN_SENT, .error = ETIMEDOUT}, {WITHOUT(error, 0), WITHOUT(from, TCP_CLOSE_WAIT)}},
+	{SIGN_TIMED_OUT,
+	 {.from = TCP_SYN_SENT, .error = ETIMEDOUT},
+	 {WITHOUT(error, 0), WITHOUT(from, TCP_CLOSE_WAIT)}},
 	{SIGN_ICMP,
 	 {.from = TCP_SYN_SENT, .error = EHOSTUNREACH},
 	 {WITHOUT(error, ETIMEDOUT), WITHOUT(error, ECONNABORTED), WITHOUT(received, 1), WITHOUT(loss_nearby, 1),
@@ -94,7 +94,9 @@ static const struct sign_case cases[] = {
 	 {.from = TCP_FIN_WAIT1, .sent = RESET_ACTIVE, .reason = RESET_REASON_ABORT_ON_MEMORY},
 	 {WITHOUT(reason, RESET_REASON_ABORT_ON_LINGER), WITHOUT(sent, RESET_NONE), WITHOUT(error, ETIMEDOUT)}},
 	{SIGN_LINGER2,
-	 {.from = TCP_FIN_WAIT2, .flags = ORPHAN | EVENT_LINGER2_NEGATIVE, .sent = RESET_PASSIVE,
+	 {.from = TCP_FIN_WAIT2,
+	  .flags = ORPHAN | EVENT_LINGER2_NEGATIVE,
+	  .sent = RESET_PASSIVE,
 	  .reason = RESET_REASON_ABORT_ON_LINGER},
 	 {WITHOUT(from, TCP_FIN_WAIT1), WITHOUT(flags, ORPHAN), WITHOUT(reason, RESET_REASON_UNKNOWN),
 	  WITHOUT(sent, RESET_NONE)}},
@@ -132,7 +134,8 @@ static void each_sign_has_its_facts(void **state)
 			print_error("case %td: sign %x is missing\n", one - cases, one->sign);
 			wrong++;
 		}
-		for (const struct sign_miss *miss = one->misses; miss < one->misses + MISSES_MAX && miss->fact; miss++) {
+		for (const struct sign_miss *miss = one->misses; miss < one->misses + MISSES_MAX && miss->fact;
+		     miss++) {
 			struct near_miss change = {miss->fact, miss->offset, miss->size, miss->value, 0, 0};
 			struct scene scene = one->scene;
 
