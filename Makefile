@@ -25,7 +25,7 @@ SYSTEM := $(wildcard tests/system/*.c)
 UNIT := $(patsubst %.c,$(O)/%,$(wildcard tests/unit/test_*.c))
 MODEL := $(filter-out tests/model/test_%,$(wildcard tests/model/*.c))
 PROOFS := $(patsubst %.c,$(O)/%,$(wildcard tests/model/test_*.c))
-UNIT_ASAN := $(UNIT:$(O)/%=$(O)/asan/%)
+UNIT_ASAN := $(UNIT:$(O)/%=$(O)/asan/%) $(O)/asan/tests/model/test_simulate
 object = $(patsubst %.c,$(O)/$(1)%.o,$(2))
 
 all: $(O)/lastack
@@ -67,6 +67,8 @@ $(O)/tests/model/%: $(O)/tests/model/%.o $(call object,,$(MODEL) $(PLAIN))
 	$(call link,,-lcmocka -lz -lnettle)
 $(O)/asan/tests/unit/%: $(O)/asan/tests/unit/%.o $(call object,asan/,$(PLAIN))
 	$(call link,$(SANITIZE),-lcmocka -ljansson -lz -lnettle)
+$(O)/asan/tests/model/%: $(O)/asan/tests/model/%.o $(call object,asan/,$(MODEL) $(PLAIN))
+	$(call link,$(SANITIZE),-lcmocka -lz -lnettle)
 $(O)/live: $(call object,,$(PLAYERS) tests/live/main.c)
 	$(call link,,-ljansson -lm)
 $(O)/demo: $(call object,,$(PLAYERS) tests/live/demo.c)
@@ -105,7 +107,7 @@ test-system: all $(O)/system
 check-programs: all
 	$(O)/lastack check --programs
 asan: $(UNIT_ASAN)
-	O=$(O) tests/run.sh unit $(UNIT_ASAN)
+	O=$(O) LASTACK_LIVES=100000 tests/run.sh unit $(UNIT_ASAN)
 
 FORMATTED = $(shell git ls-files '*.c' '*.h')
 format:

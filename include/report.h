@@ -194,7 +194,7 @@ REPORT_ENUM(EVIDENCES, evidence_kind);
 
 #define REPORT_STATES_MAX   20
 #define REPORT_EVIDENCE_MAX 10
-#define REPORT_NOTES_MAX    6
+#define REPORT_NOTES_MAX    4
 
 /* A number that may be absent. */
 #define ABSENT_U32 UINT32_MAX
@@ -210,18 +210,16 @@ struct report_evidence {
 	uint64_t value;
 };
 
-struct machine_rule; /* core/tcp_machine.h */
-
 /*
  * What the reference machine (core/tcp_machine.h) or a timed rule (core/timed_rules.h) had to say. A gap is
  * never the verdict on a connection, only on a transition.
  */
 struct report_note {
-	uint8_t from, to;                /* of a transition, as inet_sock_set_state showed it; 0: of a timed rule */
-	uint8_t verdict;                 /* enum conformance */
-	uint8_t timed;                   /* enum timed_rule; 0: of a transition */
-	const struct machine_rule *rule; /* NULL: a violation or a gap, or a timed rule */
-	uint32_t measured_ms, limit_ms;  /* of a timed rule */
+	uint8_t from, to;               /* of a transition, as inet_sock_set_state showed it */
+	uint8_t verdict;                /* enum conformance */
+	uint8_t timed;                  /* enum timed_rule; 0: of a transition */
+	uint8_t entry;                  /* of the machine, 1 + index; 0: a violation or a gap, or a timed rule */
+	uint32_t measured_ms, limit_ms; /* of a timed rule */
 };
 
 struct connection_report {

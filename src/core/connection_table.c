@@ -25,6 +25,8 @@ struct queue {
 	uint32_t length;
 };
 
+#define CACHE_LINE_BYTES 64
+
 struct connection_table {
 	struct slab connections, endings;
 	slot_t *by_cookie, *by_tuple;
@@ -66,7 +68,7 @@ static slot_t slab_take(struct slab *slab)
 		slot = slab->used + 1;
 		chunk = &slab->chunks[slot >> CHUNK_SHIFT];
 		if (!*chunk)
-			*chunk = malloc(CHUNK_SLOTS * slab->object_bytes);
+			*chunk = aligned_alloc(CACHE_LINE_BYTES, CHUNK_SLOTS * slab->object_bytes);
 		if (!*chunk)
 			return 0;
 		slab->used = slot;

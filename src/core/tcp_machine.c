@@ -39,16 +39,26 @@ enum conformance machine_judge(const struct machine *machine, uint8_t from, uint
 	return signs & SIGN_NOTHING_LOST ? CONFORMANCE_VIOLATION : CONFORMANCE_GAP;
 }
 
+/* Of those without a sign of their own nothing is seen. */
+static bool tells(const struct machine_rule *rule, enum machine_shown shown, uint32_t signs)
+{
+	return rule->shown == shown && rule->need && !(rule->need & ~signs);
+}
+
 const struct machine_rule *machine_judge_unshown(const struct machine *machine, enum machine_shown shown, uint8_t from,
 						 uint32_t signs)
 {
-	for (size_t i = 0; i < machine->count; i++) {
-		const struct machine_rule *rule = &machine->rules[i];
+	size_t i = 0;
 
-		/* Of those without a sign of their own nothing is seen. */
-		if (rule->shown == shown && rule->from == from && rule->need && !(rule->need & ~signs))
-			return rule;
+	if (machine->index) {
+		for (i = machine->index->first_unshown[from]; i; i = machine->index->next[i - 1])
+			if (tells(&machine->rules[i - 1], shown, signs))
+				return &machine->rules[i - 1];
+		return NULL;
 	}
+	for (; i < machine->count; i++)
+		if (machine->rules[i].from == from && tells(&machine->rules[i], shown, signs))
+			return &machine->rules[i];
 	return NULL;
 }
 

@@ -130,9 +130,13 @@ struct machine_rule {
 	const char *since;            /* first kernel that does so; NULL: RFC, or ever since 2.6 */
 };
 
-/* The entries of each pair of states that is shown, in their order: 1 + index, 0 ends the chain. */
+/*
+ * The entries of each pair of states that is shown, and those of each state that a minisock's or request's end shows, in
+ * their order: 1 + index, 0 ends the chain.
+ */
 struct machine_index {
 	uint8_t first[TCP_STATES][TCP_STATES];
+	uint8_t first_unshown[MACHINE_STATES];
 	uint8_t next[UINT8_MAX];
 };
 

@@ -270,9 +270,10 @@ static void index_fill(void)
 {
 	for (size_t i = reference.count; i--;) { /* what is put in front comes first */
 		const struct machine_rule *rule = &rules[i];
-		uint8_t *first = &rules_index.first[rule->shown_from][rule->shown_to];
+		uint8_t *first = rule->shown == SHOWN_STATE ? &rules_index.first[rule->shown_from][rule->shown_to]
+							    : &rules_index.first_unshown[rule->from];
 
-		if (rule->shown != SHOWN_STATE)
+		if (rule->shown == SHOWN_NOT)
 			continue;
 		rules_index.next[i] = *first;
 		*first = (uint8_t)(i + 1);

@@ -12,10 +12,25 @@
 #include "core/signs.h"
 #include "core/tracker_internal.h"
 
+static size_t number_of(const struct machine_rule *rule)
+{
+	return (size_t)(rule - machine_reference()->rules);
+}
+
 static void seen(struct tracker *tracker, const struct machine_rule *rule)
 {
 	if (rule)
-		tracker->rules_seen[rule - machine_reference()->rules]++;
+		tracker->rules_seen[number_of(rule)]++;
+}
+
+/* What the machine says of a transition, as a note. */
+static struct report_note note_of(uint8_t from, uint8_t to, uint32_t signs, const struct machine_rule **rule)
+{
+	struct report_note note = {.from = from, .to = to};
+
+	note.verdict = machine_judge(machine_reference(), from, to, signs, rule);
+	note.entry = *rule ? (uint8_t)(1 + number_of(*rule)) : 0;
+	return note;
 }
 
 /* Where there is no room, what weighs more takes the place of what weighs least. */
@@ -77,10 +92,10 @@ static void count_verdict(struct tracker *tracker, uint8_t verdict)
 void judge_transition(struct tracker *tracker, struct connection *connection, uint8_t from, uint8_t to, uint32_t signs,
 		      uint64_t time_ns)
 {
-	struct report_note note = {.from = from, .to = to};
+	const struct machine_rule *rule;
+	struct report_note note = note_of(from, to, signs, &rule);
 
-	note.verdict = machine_judge(machine_reference(), from, to, signs, &note.rule);
-	seen(tracker, note.rule);
+	seen(tracker, rule);
 	count_verdict(tracker, note.verdict);
 	if (note.verdict != CONFORMANCE_CONFORMANT)
 		note_keep(tracker, connection, &note, time_ns);
@@ -123,12 +138,12 @@ void judge_missed(struct tracker *tracker, struct connection *connection, uint8_
 static void judge_close(struct tracker *tracker, const struct connection *connection, const struct ending *ending,
 			struct connection_report *report)
 {
-	struct report_note note = {.from = ending->close.old_state, .to = TCP_CLOSE};
-	uint32_t signs = signs_of_close(connection, ending);
+	const struct machine_rule *rule;
+	struct report_note note = note_of(ending->close.old_state, TCP_CLOSE, signs_of_close(connection, ending),
+					  &rule);
 
-	note.verdict = machine_judge(machine_reference(), note.from, note.to, signs, &note.rule);
 	if (!ending->revision) {
-		seen(tracker, note.rule);
+		seen(tracker, rule);
 		count_verdict(tracker, note.verdict);
 	}
 	if (note.verdict != CONFORMANCE_CONFORMANT)
@@ -149,7 +164,7 @@ void judge_report(struct tracker *tracker, const struct connection *connection, 
 	uint8_t worst = CONFORMANCE_CONFORMANT;
 
 	report->note_count = ending->note_count;
-	memcpy(report->notes, ending->notes, sizeof(report->notes));
+	memcpy(report->notes, ending->notes, ending->note_count * sizeof(*report->notes));
 	if (ending->close.header.kind)
 		judge_close(tracker, connection, ending, report);
 	else if (connection->state != TCP_NEW_SYN_RECV)
@@ -163,5 +178,5 @@ void judge_report(struct tracker *tracker, const struct connection *connection, 
 
 uint64_t tracker_rule_seen(const struct tracker *tracker, const struct machine_rule *rule)
 {
-	return tracker->rules_seen[rule - machine_reference()->rules];
+	return tracker->rules_seen[number_of(rule)];
 }

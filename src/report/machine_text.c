@@ -148,9 +148,11 @@ void machine_note_append(struct text *text, const struct report_note *note)
 	text_append_str(text, ": ");
 	text_append_str(text, name_of(&conformance_names, note->verdict));
 	text_append_str(text, ": ");
-	if (note->rule) {
-		text_append_str(text, note->rule->why);
-		source_append(text, note->rule->source, note->rule->since);
+	if (note->entry) {
+		const struct machine_rule *rule = &machine_reference()->rules[note->entry - 1];
+
+		text_append_str(text, rule->why);
+		source_append(text, rule->source, rule->since);
 	} else if (note->verdict == CONFORMANCE_GAP) {
 		text_append_str(text, "what happened in between, or what explains it, was not seen");
 	} else {

@@ -14,20 +14,9 @@
 #include <time.h>
 
 #include "explore.h"
+#include "joint.h"
 #include "moves.h"
 #include "report/machine_text.h"
-
-struct joint {
-	struct endpoint end[2];
-	uint16_t channel[2][CHANNEL_SEGMENTS_MAX]; /* from this host; descending, so that a set has one form */
-};
-
-enum step_kind { STEP_HAPPENS, STEP_ARRIVES, STEP_ARRIVES_AND_STAYS, STEP_IS_LOST };
-
-struct step {
-	uint8_t kind, host; /* of a segment: its sender */
-	uint8_t what;       /* enum endpoint_event, or the segment's place */
-};
 
 struct origin {
 	uint32_t state;
@@ -47,32 +36,6 @@ struct explorer {
 	uint64_t target_count, target_room;
 };
 
-/* ---- the channel ------------------------------------------------------------------------------------ */
-
-static void channel_add(uint16_t *channel, unsigned int room, uint16_t bits)
-{
-	for (unsigned int i = 0; i < room; i++) {
-		uint16_t there = channel[i];
-
-		if (there == bits)
-			return;
-		if (there > bits)
-			continue;
-		if (channel[room - 1])
-			return; /* full: lost */
-		memmove(&channel[i + 1], &channel[i], (room - 1 - i) * sizeof(*channel));
-		channel[i] = bits;
-		return;
-	}
-}
-
-static void channel_remove(uint16_t *channel, unsigned int place)
-{
-	for (unsigned int i = place; i + 1 < CHANNEL_SEGMENTS_MAX; i++)
-		channel[i] = channel[i + 1];
-	channel[CHANNEL_SEGMENTS_MAX - 1] = 0;
-}
-
 static void on_send(void *arg, int host, union segment segment)
 {
 	struct explorer *explorer = arg;
@@ -80,32 +43,7 @@ static void on_send(void *arg, int host, union segment segment)
 	channel_add(explorer->next->channel[host], explorer->config->segments, segment.bits);
 }
 
-/* Nothing of this end's connection is on its way in either direction: that is what 2 MSL wait for. */
-static bool channel_is_quiet(const struct joint *joint, int host)
-{
-	const struct endpoint *end = &joint->end[host];
-
-	for (unsigned int i = 0; i < CHANNEL_SEGMENTS_MAX; i++) {
-		union segment ours = {.bits = joint->channel[host][i]}, theirs = {.bits = joint->channel[!host][i]};
-
-		if ((ours.kind && ours.incarnation == end->incarnation) ||
-		    (theirs.kind && theirs.incarnation == end->peer))
-			return false;
-	}
-	return true;
-}
-
 /* ---- the set of states -------------------------------------------------------------------------------- */
-
-static uint64_t joint_hash(const struct joint *joint)
-{
-	const unsigned char *bytes = (const unsigned char *)joint;
-	uint64_t hash = 0xcbf29ce484222325ULL;
-
-	for (size_t i = 0; i < sizeof(*joint); i++)
-		hash = (hash ^ bytes[i]) * 0x100000001b3ULL;
-	return hash ^ hash >> 29;
-}
 
 /* The index of explorer->next among the known states; *is_new if it was not. UINT32_MAX: no room. */
 static uint32_t joint_index(struct explorer *explorer, bool *is_new)
@@ -129,22 +67,6 @@ static uint32_t joint_index(struct explorer *explorer, bool *is_new)
 
 /* ---- telling what went wrong ---------------------------------------------------------------------------- */
 
-static void step_print(const struct joint *before, const struct step *step)
-{
-	static const char *const kinds[] = {"-", "ACK", "PROBE", "DATA", "SYN", "SYN+FIN", "FIN", "RST"};
-	static const char *const ways[] = {"", "arrives", "arrives, a copy stays", "is lost"};
-	union segment segment = {.bits = 0};
-
-	if (step->kind == STEP_HAPPENS) {
-		printf("  host %u: %s\n", step->host, endpoint_event_name(step->what));
-		return;
-	}
-	segment.bits = before->channel[step->host][step->what];
-	printf("  from host %u: %s%s %u.%u (ack %u.%u) %s\n", step->host, kinds[segment.kind],
-	       segment.has_ack ? "+ACK" : "", segment.incarnation, segment.seq, segment.ack_incarnation, segment.ack,
-	       ways[step->kind]);
-}
-
 static void way_print(const struct explorer *explorer, uint32_t state)
 {
 	uint32_t way[4096], length = 0;
@@ -155,7 +77,7 @@ static void way_print(const struct explorer *explorer, uint32_t state)
 	while (length--) {
 		const struct origin *origin = &explorer->origins[way[length]];
 
-		step_print(&explorer->joints[origin->state], &origin->step);
+		joint_step_print(&explorer->joints[origin->state], &origin->step);
 	}
 }
 
@@ -169,7 +91,7 @@ static void wrong(struct explorer *explorer, uint32_t state, const struct step *
 	printf("WRONG in %s: %s; the way there:\n", explorer->config->name, what);
 	way_print(explorer, state);
 	if (step)
-		step_print(&explorer->joints[state], step);
+		joint_step_print(&explorer->joints[state], step);
 }
 
 /* ---- steps ----------------------------------------------------------------------------------------------- */
@@ -247,7 +169,7 @@ static void steps_of(struct explorer *explorer, uint32_t state, bool quiet)
 	int hosts = explorer->config->self ? 1 : 2;
 
 	for (int host = 0; host < hosts; host++) {
-		bool channel_quiet = channel_is_quiet(joint, host);
+		bool channel_quiet = joint_is_quiet(joint, host);
 
 		for (unsigned int event = 0; event < ENDPOINT_EVENTS_COUNT; event++)
 			if (endpoint_may(&explorer->model, &joint->end[host], event, channel_quiet))

@@ -9,8 +9,7 @@
 
 #include "endpoint.h"
 
-#define CHANNEL_SEGMENTS_MAX 3
-#define RULES_MAX            256
+#define RULES_MAX 256
 
 struct exploration_config {
 	const char *name;

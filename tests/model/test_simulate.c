@@ -374,11 +374,12 @@ static void batch_run(uint64_t seed, enum damage damage)
 
 static void nothing_wrong_is_ever_said(void **state)
 {
-	uint64_t seed = random_seed_of_run(), lives = 0;
+	const char *fewer = getenv("LASTACK_LIVES"); /* where each takes longer */
+	uint64_t seed = random_seed_of_run(), lives = 0, total = fewer ? strtoull(fewer, NULL, 10) : LIVES_TOTAL;
 
 	(void)state;
 	model_prepare(&model, machine_reference(), true);
-	for (uint64_t i = 0; lives < LIVES_TOTAL; i++) {
+	for (uint64_t i = 0; lives < total; i++) {
 		batch_run(seed + i, (enum damage)((seed + i) % DAMAGES));
 		lives = 0;
 		for (unsigned int damage = 0; damage < DAMAGES; damage++)

@@ -76,6 +76,11 @@ static void the_index_changes_nothing(void **state)
 		assert_int_equal(machine_judge(machine_reference(), from, to, signs, &here),
 				 machine_judge(&plain, from, to, signs, &there));
 		assert_ptr_equal(here, there);
+		from = (uint8_t)random_below(&random, MACHINE_STATES);
+		for (unsigned int shown = SHOWN_MINISOCK; shown <= SHOWN_REQUEST; shown++)
+			assert_ptr_equal(machine_judge_unshown(machine_reference(), (enum machine_shown)shown, from,
+							       signs),
+					 machine_judge_unshown(&plain, (enum machine_shown)shown, from, signs));
 	}
 }
 
