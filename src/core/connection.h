@@ -110,4 +110,20 @@ static inline uint64_t path_entry(uint64_t time_ns, uint8_t state)
 	return time_ns << 4 | state;
 }
 
+/* An entry of the path; the ending may be NULL where the path is short. */
+static inline uint64_t path_at(const struct connection *connection, const struct ending *ending, uint8_t i)
+{
+	return i < CONNECTION_PATH_SHORT ? connection->path[i] : ending->path[i - CONNECTION_PATH_SHORT];
+}
+
+static inline uint8_t path_state(uint64_t entry)
+{
+	return entry & 15;
+}
+
+static inline uint64_t path_ns(uint64_t entry)
+{
+	return entry >> 4;
+}
+
 #endif

@@ -45,10 +45,9 @@ static void fill_times(const struct connection *connection, const struct ending 
 		       struct connection_report *report)
 {
 	for (uint8_t i = 0; i < connection->path_count; i++) {
-		uint64_t entry = i < CONNECTION_PATH_SHORT ? connection->path[i]
-							   : ending->path[i - CONNECTION_PATH_SHORT];
+		uint64_t entry = path_at(connection, ending, i);
 
-		report->states[i] = (struct report_state){entry & 15, entry >> 4};
+		report->states[i] = (struct report_state){path_state(entry), path_ns(entry)};
 	}
 	report->state_count = connection->path_count;
 	if (report->state_count && ending->minisock && ending->minisock_fin &&
@@ -177,10 +176,9 @@ static bool loss_is_nearby(const struct tracker *tracker, const struct connectio
 			   const struct ending *ending)
 {
 	uint8_t before = connection->path_count > 1 ? connection->path_count - 2 : 0;
-	uint64_t entry = before < CONNECTION_PATH_SHORT ? connection->path[before]
-							: ending->path[before - CONNECTION_PATH_SHORT];
+	uint64_t entry = path_at(connection, ending, before);
 
-	return lost_since(tracker, entry >> 4);
+	return lost_since(tracker, path_ns(entry));
 }
 
 void report_fill(struct tracker *tracker, struct connection *connection, struct ending *ending,

@@ -237,8 +237,8 @@ static const struct machine_rule rules[] = {
 
 	/* ---- TIME_WAIT ---- */
 	RFC_MINISOCK(TIME_WAIT, TIME_WAIT_TIMEOUT, CLOSE, SIGN_TIMER_ENDED, "2 MSL are over", "3.10.8"),
-	RFC_MINISOCK(TIME_WAIT, RST, CLOSE, SIGN_RESET_RECEIVED, "ended by a reset: TIME_WAIT assassination (RFC 1337)",
-		     "3.10.7.4"),
+	RFC_MINISOCK(TIME_WAIT, RST, CLOSE, SIGN_RESET_RECEIVED,
+		     "ended by a reset: TIME_WAIT assassination (RFC 1337; not with tcp_rfc1337)", "3.10.7.4"),
 	RFC_UNSHOWN(TIME_WAIT, SYN_NEW, SYN_RECV, "a new SYN may take the address pair over", "3.6.1, 3.10.7.4"),
 	RFC_UNSHOWN(TIME_WAIT, ABORT, CLOSE, "ABORT", "3.10.5"),
 	CLOSING_ERROR_IN(TIME_WAIT),

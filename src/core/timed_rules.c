@@ -87,7 +87,7 @@ static void trouble_follow(struct timed_series *series, uint64_t now_ns, uint8_t
 		return;
 	*series = (struct timed_series){.first_ns = now_ns, .last_ns = now_ns, .state = state, .flags = TIMED_ALONE};
 	if ((!facts->birth_seen && now_ns - facts->since_ns < gap_ns) ||
-	    (facts->loss_ns && now_ns - facts->loss_ns < gap_ns))
+	    (facts->loss_ns && now_ns < facts->loss_ns + gap_ns))
 		series->flags |= TIMED_DOUBT;
 }
 

@@ -35,9 +35,7 @@ uint64_t lifecycle_last_transition_ns(const struct tracker *tracker, const struc
 
 	if (!connection->path_count)
 		return 0;
-	if (last < CONNECTION_PATH_SHORT)
-		return connection->path[last] >> 4;
-	return connection_ending_get(tracker->table, connection)->path[last - CONNECTION_PATH_SHORT] >> 4;
+	return path_ns(path_at(connection, connection_ending_get(tracker->table, connection), last));
 }
 
 /*

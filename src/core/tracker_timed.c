@@ -9,11 +9,10 @@
 static uint64_t entered_ns(const struct connection *connection, const struct ending *ending, uint8_t state)
 {
 	for (uint8_t i = connection->path_count; i-- > 0;) {
-		uint64_t entry = i < CONNECTION_PATH_SHORT ? connection->path[i]
-							   : ending->path[i - CONNECTION_PATH_SHORT];
+		uint64_t entry = path_at(connection, ending, i);
 
-		if ((entry & 15) == state)
-			return entry >> 4;
+		if (path_state(entry) == state)
+			return path_ns(entry);
 	}
 	return 0;
 }

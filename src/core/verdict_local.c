@@ -170,9 +170,8 @@ static bool path_has(const struct facts *facts, uint8_t state)
 	const struct connection *connection = facts->connection;
 
 	for (uint8_t i = 0; i < connection->path_count; i++) {
-		uint64_t entry = i < CONNECTION_PATH_SHORT ? connection->path[i]
-							   : facts->ending->path[i - CONNECTION_PATH_SHORT];
-		if ((entry & 15) == state)
+		uint64_t entry = path_at(connection, facts->ending, i);
+		if (path_state(entry) == state)
 			return true;
 	}
 	return false;

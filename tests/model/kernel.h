@@ -10,20 +10,6 @@
 #include "../unit/core_fixture.h"
 #include "../unit/random_numbers.h"
 
-union any_event {
-	struct event_header header;
-	struct event_birth birth;
-	struct event_state state;
-	struct event_state_task task;
-	struct event_close close;
-	struct event_retransmit retransmit;
-	struct event_synack synack;
-	struct event_reset_sent reset_sent;
-	struct event_reset_received reset_received;
-	struct event_time_wait time_wait;
-	struct event_existing existing;
-};
-
 /* What a report must say of the end. */
 struct truth {
 	enum connection_cause cause;

@@ -348,7 +348,7 @@ static void fail_with(uint64_t cookie, const char *what, uint64_t seed)
 /* ---- the run -------------------------------------------------------------------------------------------------------
  */
 
-static void batch_run(uint64_t seed, enum damage damage)
+static void batch_make(uint64_t seed, enum damage damage)
 {
 	struct random_numbers random = {seed};
 
@@ -359,6 +359,11 @@ static void batch_run(uint64_t seed, enum damage damage)
 		     20 + random_below(&random, STEPS_MAX - 20), &random, &batch.stream, &batch.lives[pair]);
 	arrivals_make(&random);
 	tell(batch.arrivals, batch.arrival_count);
+}
+
+static void batch_run(uint64_t seed, enum damage damage)
+{
+	batch_make(seed, damage);
 	for (uint32_t life = 0; life < BATCH_LIVES; life++) {
 		const struct walk_lives *lives = &batch.lives[life / WALK_SOCKETS_MAX];
 		const char *what;
@@ -396,9 +401,37 @@ static void nothing_wrong_is_ever_said(void **state)
 	printf("%llu lives, %.1f s\n", (unsigned long long)lives, random_seconds_used());
 }
 
+/* Had the truth been another, it would be noticed, and the walk alone be left of the stream. */
+static void something_wrong_is_noticed(void **state)
+{
+	struct kernel_socket *socket = NULL;
+	struct tally scratch = {0};
+	uint32_t count;
+
+	(void)state;
+	model_prepare(&model, machine_reference(), true);
+	batch_make(1, DAMAGE_NONE);
+	for (uint32_t life = 0; life < BATCH_LIVES; life++) {
+		struct walk_lives *lives = &batch.lives[life / WALK_SOCKETS_MAX];
+
+		if (life % WALK_SOCKETS_MAX >= lives->count || !lives->sockets[life % WALK_SOCKETS_MAX].truth.told)
+			continue;
+		socket = &lives->sockets[life % WALK_SOCKETS_MAX];
+		assert_null(life_check(socket, &heard.lives[life], true, &scratch));
+		socket->truth.how = socket->truth.how == HOW_NETNS_EXIT ? HOW_LIMIT : HOW_NETNS_EXIT;
+		assert_non_null(life_check(socket, &heard.lives[life], true, &scratch));
+	}
+	assert_true(scratch.told > 100);
+	count = shrink(batch.arrivals, batch.arrival_count, socket->cookie);
+	assert_in_range(count, 1, batch.arrival_count / 4);
+	for (uint32_t i = 0; i < count; i++)
+		assert_int_equal(walk_pair_of(batch.arrivals[i].event->life), walk_pair_of(socket->cookie));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(something_wrong_is_noticed),
 		cmocka_unit_test(nothing_wrong_is_ever_said),
 	};
 

@@ -15,24 +15,6 @@
 #define LIFE_STEPS     100000
 #define NONSENSE_STEPS 150000
 
-union any_event {
-	struct event_header header;
-	struct event_birth birth;
-	struct event_state state;
-	struct event_state_task task;
-	struct event_close close;
-	struct event_retransmit retransmit;
-	struct event_synack synack;
-	struct event_reset_sent reset_sent;
-	struct event_reset_received reset_received;
-	struct event_error error;
-	struct event_probe probe;
-	struct event_time_wait time_wait;
-	struct event_accept accept;
-	struct event_existing existing;
-	uint64_t words[EVENT_MAX_BYTES / 8];
-};
-
 struct run {
 	struct random_numbers random;
 	struct tracker *tracker;
