@@ -18,8 +18,8 @@ SANITIZE := -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-saniti
 LDLIBS := -lbpf -lelf -lz -lnettle
 
 # src/kernel and src/verbs need libbpf; the rest does not, and is what the unit tests link.
-PLAIN := $(wildcard src/core/*.c src/report/*.c src/store/*.c src/pipeline/*.c src/options*.c)
-SOURCES := $(PLAIN) $(wildcard src/kernel/*.c src/verbs/*.c) src/main.c
+PLAIN := $(wildcard src/core/*.c src/report/*.c src/store/*.c src/pipeline/*.c src/options*.c) src/kernel/snmp.c
+SOURCES := $(sort $(PLAIN) $(wildcard src/kernel/*.c src/verbs/*.c)) src/main.c
 PLAYERS := $(filter-out %/main.c %/demo.c,$(wildcard tests/live/*.c))
 SYSTEM := $(wildcard tests/system/*.c)
 UNIT := $(patsubst %.c,$(O)/%,$(wildcard tests/unit/test_*.c))

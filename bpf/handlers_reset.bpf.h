@@ -19,7 +19,6 @@ static __always_inline __u8 tuple_of_segment(struct event_tuple *tuple, const st
 	bpf_probe_read_kernel(ports, sizeof(ports), skb->head + skb->transport_header);
 	tuple->remote_port = bpf_ntohs(ports[0]);
 	tuple->local_port = bpf_ntohs(ports[1]);
-	tuple->netns = 0;
 	bpf_probe_read_kernel(&version, sizeof(version), network);
 	if (version >> 4 == 6) {
 		bpf_probe_read_kernel(words, 32, network + 8);
@@ -31,6 +30,12 @@ static __always_inline __u8 tuple_of_segment(struct event_tuple *tuple, const st
 	address_put(tuple->remote, words[0], 0, 0, 0);
 	address_put(tuple->local, words[1], 0, 0, 0);
 	return 4;
+}
+
+/* Where it came in. In tcp_v4_rcv() the device is there until a socket is found, and then the socket tells it. */
+static __always_inline __u32 netns_of_segment(const struct sk_buff *skb)
+{
+	return BPF_CORE_READ(skb, dev, nd_net.net, ns.inum);
 }
 
 /* tcp_mem[2] is where tcp_out_of_memory() starts; the per-CPU reserves make it a little fuzzy. */
@@ -80,6 +85,8 @@ static __always_inline int handle_reset_sent(struct cpu_state *cpu, const struct
 		reset_sent_fill(event, sk);
 	if (stray && skb)
 		event->family = tuple_of_segment(&event->tuple, skb);
+	if (!sk && skb)
+		event->tuple.netns = netns_of_segment(skb);
 	event_submit(cpu, event, EVENT_RESET_SENT);
 	return 0;
 }

@@ -231,7 +231,8 @@ struct event_reset_sent {
 	__u8 family;
 	__u8 probes_out;
 	__u32 pad;
-	struct event_tuple tuple; /* of the segment answered, where no connection's socket is at hand */
+	/* Of the segment answered, where no connection's socket is at hand; its netns is 0 where that is not known. */
+	struct event_tuple tuple;
 };
 
 struct event_reset_received {

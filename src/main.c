@@ -15,6 +15,7 @@ static const struct verb {
 	{"live", verb_live, "a line for each connection that ends, as it ends"},
 	{"record", verb_record, "keep the raw events in a file"},
 	{"replay", verb_replay, "the same lines again from such a file"},
+	{"audit", verb_audit, "what was seen against the kernel's own counters, and what a difference means"},
 	{"check", verb_check, "what this kernel and these privileges allow"},
 	{"machine", verb_machine, "the TCP state machine that connections are held against, and what of it was seen"},
 };

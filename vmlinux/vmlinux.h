@@ -228,7 +228,12 @@ struct inet_timewait_sock {
 	struct timer_list tw_timer;
 };
 
+struct net_device {
+	possible_net_t nd_net;
+};
+
 struct sk_buff {
+	struct net_device *dev;
 	unsigned char *head;
 	__u16 transport_header;
 	__u16 network_header;

@@ -6,29 +6,15 @@
  */
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
-#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <sched.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "kernel/features.h"
 #include "kernel/monitor_internal.h"
+#include "kernel/netns.h"
 
-/* Namespaces beyond this are not entered, and count as unreachable. */
-#define NETNS_MAX       4096
 #define RECORDS_AT_ONCE 512
-
-struct netns_list {
-	ino_t inode[NETNS_MAX];
-	int fd[NETNS_MAX];
-	size_t count;
-	uint32_t unreachable;
-};
 
 static int iterator_read(int fd, monitor_event_fn record, void *arg)
 {
@@ -73,53 +59,8 @@ static int iterate(struct bpf_program *program, monitor_event_fn record, void *a
 	return status;
 }
 
-static void netns_add(struct netns_list *list, const char *path)
-{
-	struct stat status;
-
-	if (stat(path, &status))
-		return; /* the process is gone, or not ours to look at */
-	for (size_t i = 0; i < list->count; i++)
-		if (list->inode[i] == status.st_ino)
-			return;
-	if (list->count == NETNS_MAX) {
-		list->unreachable++;
-		return;
-	}
-	list->fd[list->count] = open(path, O_RDONLY | O_CLOEXEC);
-	if (list->fd[list->count] < 0)
-		return;
-	list->inode[list->count++] = status.st_ino;
-}
-
-static void netns_collect(struct netns_list *list)
-{
-	char path[320];
-	struct dirent *entry;
-	DIR *directory;
-
-	directory = opendir("/proc");
-	while (directory && (entry = readdir(directory))) {
-		if (entry->d_name[0] < '0' || entry->d_name[0] > '9')
-			continue;
-		snprintf(path, sizeof(path), "/proc/%s/ns/net", entry->d_name);
-		netns_add(list, path);
-	}
-	if (directory)
-		closedir(directory);
-	directory = opendir("/run/netns");
-	while (directory && (entry = readdir(directory))) {
-		if (entry->d_name[0] == '.')
-			continue;
-		snprintf(path, sizeof(path), "/run/netns/%s", entry->d_name);
-		netns_add(list, path);
-	}
-	if (directory)
-		closedir(directory);
-}
-
 /* Says that a namespace has been listed whole. */
-static void netns_listed(ino_t inode, monitor_event_fn record, void *arg)
+static void netns_listed(uint32_t inode, monitor_event_fn record, void *arg)
 {
 	struct event_existing done = {
 		.header = {.time_ns = feature_monotonic_ns(), .kind = EVENT_EXISTING, .version = EVENT_VERSION},
@@ -129,48 +70,35 @@ static void netns_listed(ino_t inode, monitor_event_fn record, void *arg)
 		.descriptor = -1,
 	};
 
-	done.tuple.netns = (uint32_t)inode;
+	done.tuple.netns = inode;
 	record(arg, &done.header);
 }
 
-static int list_namespaces(struct monitor *monitor, struct netns_list *list, monitor_event_fn record, void *arg)
-{
-	int home = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC), status = 0;
+struct listing {
+	struct monitor *monitor;
+	monitor_event_fn record;
+	void *arg;
+};
 
-	if (home < 0)
-		return -errno;
-	netns_collect(list);
-	for (size_t i = 0; i < list->count; i++) {
-		if (setns(list->fd[i], CLONE_NEWNET)) {
-			list->unreachable++;
-		} else {
-			status = iterate(monitor->skeleton->progs.iterate_tcp, record, arg);
-			if (!status)
-				netns_listed(list->inode[i], record, arg);
-		}
-		close(list->fd[i]);
-	}
-	if (setns(home, CLONE_NEWNET) && errno != EPERM)
-		status = -errno;
-	close(home);
+static int list_namespace(void *arg, uint32_t inode)
+{
+	struct listing *listing = arg;
+	int status = iterate(listing->monitor->skeleton->progs.iterate_tcp, listing->record, listing->arg);
+
+	if (!status)
+		netns_listed(inode, listing->record, listing->arg);
 	return status;
 }
 
 int monitor_list(struct monitor *monitor, bool with_namespaces, monitor_event_fn record, void *arg,
 		 uint32_t *unreachable)
 {
-	struct netns_list *list;
+	struct listing listing = {monitor, record, arg};
 	int status;
 
 	*unreachable = 0;
 	status = iterate(monitor->skeleton->progs.iterate_files, record, arg);
 	if (status || !with_namespaces || !bpf_program__autoload(monitor->skeleton->progs.iterate_tcp))
 		return status;
-	list = calloc(1, sizeof(*list));
-	if (!list)
-		return -ENOMEM;
-	status = list_namespaces(monitor, list, record, arg);
-	*unreachable = list->unreachable;
-	free(list);
-	return status;
+	return netns_visit(list_namespace, &listing, unreachable);
 }

@@ -23,6 +23,7 @@ enum exit_status {
 int verb_live(int argc, char **argv);
 int verb_record(int argc, char **argv);
 int verb_replay(int argc, char **argv);
+int verb_audit(int argc, char **argv);
 int verb_check(int argc, char **argv);
 int verb_machine(int argc, char **argv);
 

@@ -115,27 +115,34 @@ static void learn_cgroup(struct watch *watch, uint64_t id)
 static void take_event(void *arg, const struct event_header *event)
 {
 	struct watch *watch = arg;
+	const struct watch_observer *observer = watch->options->observer;
 	uint64_t cgroup = pipeline_cgroup_of(event);
 
 	if (cgroup && !pipeline_knows_cgroup(watch->pipeline, cgroup))
 		learn_cgroup(watch, cgroup);
 	if (watch->recording)
 		record_status(watch, recording_write_event(watch->recording, event, event_size(event->kind)));
+	if (observer && observer->event)
+		observer->event(observer->arg, pipeline_tracker(watch->pipeline), event);
 	pipeline_event(watch->pipeline, event);
 }
 
 static void take_tick(void *arg, uint64_t now_ns)
 {
 	struct watch *watch = arg;
+	const struct watch_observer *observer = watch->options->observer;
 
 	if (watch->recording)
 		record_status(watch, recording_write_tick(watch->recording, now_ns));
 	pipeline_tick(watch->pipeline, now_ns);
+	if (observer && observer->tick)
+		observer->tick(observer->arg, now_ns);
 }
 
 static void take_loss(void *arg, uint64_t now_ns, const uint64_t lost[EVENT_KINDS])
 {
 	struct watch *watch = arg;
+	const struct watch_observer *observer = watch->options->observer;
 	struct recording_loss loss = {.time_ns = now_ns};
 
 	for (size_t kind = 0; kind < EVENT_KINDS; kind++)
@@ -143,6 +150,8 @@ static void take_loss(void *arg, uint64_t now_ns, const uint64_t lost[EVENT_KIND
 	if (watch->recording)
 		record_status(watch, recording_write_loss(watch->recording, &loss));
 	pipeline_loss(watch->pipeline, lost);
+	if (observer && observer->loss)
+		observer->loss(observer->arg, lost);
 }
 
 static void take_resync_begin(void *arg, uint64_t now_ns)
@@ -218,7 +227,7 @@ static int monitor_start(struct watch *watch)
 	struct monitor_config config = {
 		.ring_bytes = (uint32_t)options->ring_bytes,
 		.tier = options->tier,
-		.stray_resets = options->pipeline.events || options->recording,
+		.stray_resets = options->pipeline.events || options->recording || options->observer,
 	};
 	struct intake_sink sink = {watch,           take_event,  take_tick, take_loss, take_resync_begin,
 				   take_resync_end, wants_owners};
@@ -406,8 +415,11 @@ static void counts_print(const struct watch *watch)
 
 static int watch_finish(struct watch *watch, int status)
 {
+	const struct watch_observer *observer = watch->options->observer;
 	struct recording_writer *recording = watch->recording;
 
+	if (!status && observer && observer->end)
+		status = observer->end(observer->arg);
 	monitor_detach(watch->monitor);
 	if (!status) /* also where nobody wants more lines: every event is accounted for */
 		status = intake_drain(watch->intake);
@@ -434,11 +446,16 @@ static int watch_finish(struct watch *watch, int status)
 static int watch_begin(struct watch *watch)
 {
 	uint32_t unreachable = 0;
+	const struct watch_observer *observer = watch->options->observer;
 	int status = intake_start(watch->intake, &unreachable);
 
-	watch->start_ns = feature_monotonic_ns();
 	if (status)
 		return verb_fail(EXIT_FAILED, watch->verb, "listing the sockets that exist", strerror(-status));
+	if (observer && observer->begin)
+		status = observer->begin(observer->arg, watch->monitor);
+	if (status)
+		return verb_fail(EXIT_FAILED, watch->verb, "cannot start", strerror(-status));
+	watch->start_ns = feature_monotonic_ns();
 	fprintf(stderr, "lastack: %s: watching; %u connections existed before\n", watch->verb,
 		tracker_live(pipeline_tracker(watch->pipeline)));
 	if (unreachable)

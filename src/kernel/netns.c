@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * netns.c: see netns.h.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "kernel/netns.h"
+
+/* Namespaces beyond this are not entered, and count as unreachable. */
+#define NETNS_MAX 4096
+
+/* asm-generic/socket.h, since 5.14; not in every libc's headers. */
+#ifndef SO_NETNS_COOKIE
+#define SO_NETNS_COOKIE 71
+#endif
+
+struct netns_list {
+	ino_t inode[NETNS_MAX];
+	int fd[NETNS_MAX];
+	size_t count;
+	uint32_t unreachable;
+};
+
+static void netns_add(struct netns_list *list, const char *path)
+{
+	struct stat status;
+
+	if (stat(path, &status))
+		return; /* the process is gone, or not ours to look at */
+	for (size_t i = 0; i < list->count; i++)
+		if (list->inode[i] == status.st_ino)
+			return;
+	if (list->count == NETNS_MAX) {
+		list->unreachable++;
+		return;
+	}
+	list->fd[list->count] = open(path, O_RDONLY | O_CLOEXEC);
+	if (list->fd[list->count] < 0)
+		return;
+	list->inode[list->count++] = status.st_ino;
+}
+
+static void netns_collect(struct netns_list *list)
+{
+	char path[320];
+	struct dirent *entry;
+	DIR *directory;
+
+	directory = opendir("/proc");
+	while (directory && (entry = readdir(directory))) {
+		if (entry->d_name[0] < '0' || entry->d_name[0] > '9')
+			continue;
+		snprintf(path, sizeof(path), "/proc/%s/ns/net", entry->d_name);
+		netns_add(list, path);
+	}
+	if (directory)
+		closedir(directory);
+	directory = opendir("/run/netns");
+	while (directory && (entry = readdir(directory))) {
+		if (entry->d_name[0] == '.')
+			continue;
+		snprintf(path, sizeof(path), "/run/netns/%s", entry->d_name);
+		netns_add(list, path);
+	}
+	if (directory)
+		closedir(directory);
+}
+
+static int visit_all(struct netns_list *list, netns_visit_fn visit, void *arg)
+{
+	int home = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC), status = 0;
+
+	if (home < 0)
+		return -errno;
+	netns_collect(list);
+	for (size_t i = 0; i < list->count; i++) {
+		if (setns(list->fd[i], CLONE_NEWNET))
+			list->unreachable++;
+		else
+			status = visit(arg, (uint32_t)list->inode[i]);
+		close(list->fd[i]);
+	}
+	if (setns(home, CLONE_NEWNET) && errno != EPERM)
+		status = -errno;
+	close(home);
+	return status;
+}
+
+int netns_visit(netns_visit_fn visit, void *arg, uint32_t *unreachable)
+{
+	struct netns_list *list = calloc(1, sizeof(*list));
+	int status;
+
+	if (!list)
+		return -ENOMEM;
+	status = visit_all(list, visit, arg);
+	*unreachable = list->unreachable;
+	free(list);
+	return status;
+}
+
+uint64_t netns_cookie_here(void)
+{
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	socklen_t bytes = sizeof(uint64_t);
+	uint64_t cookie = 0;
+
+	if (fd < 0)
+		return 0;
+	if (getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &bytes))
+		cookie = 0;
+	close(fd);
+	return cookie;
+}
