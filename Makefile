@@ -75,6 +75,8 @@ $(O)/demo: $(call object,,$(PLAYERS) tests/live/demo.c)
 	$(call link,,-ljansson -lm)
 $(O)/system: $(call object,,$(SYSTEM))
 	$(call link,,-ljansson -lz)
+$(O)/tiers: $(call object,,$(wildcard tests/kernels/*.c))
+	$(call link,,-ljansson)
 $(O)/bench: $(O)/tests/bench/bench.o
 	$(call link,,-lbpf)
 
@@ -104,6 +106,8 @@ test-live: all $(O)/live
 	O=$(O) tests/run.sh live
 test-system: all $(O)/system
 	O=$(O) tests/run.sh system
+test-kernels: all $(O)/tiers $(O)/system $(O)/live # boots virtual machines: minutes, so no part of test
+	O=$(O) tests/kernels/matrix.sh
 check-programs: all
 	$(O)/lastack check --programs
 asan: $(UNIT_ASAN)
@@ -130,11 +134,14 @@ PACKAGES := gcc clang llvm libbpf-dev libelf-dev zlib1g-dev nettle-dev bpftool i
 ifneq ($(filter test% asan bench docs,$(MAKECMDGOALS)),)
 PACKAGES += procps util-linux libcap2-bin kmod nginx-light redis-server redis-tools wrk curl libbpf-tools graphviz
 endif
+ifneq ($(filter test-kernels,$(MAKECMDGOALS)),)
+PACKAGES += qemu-system-x86 busybox-static kmod xz-utils zstd
+endif
 test-deps: deps
 deps:
 	@O=$(O) tests/deps.sh $(PACKAGES)
 
-.PHONY: all docs run demo bench test test-build test-unit proofs test-live test-system test-deps check-programs asan format tidy install clean deps
+.PHONY: all docs run demo bench test test-build test-unit proofs test-live test-system test-kernels test-deps check-programs asan format tidy install clean deps
 .DELETE_ON_ERROR:
 .SECONDARY:
 -include $(shell find $(O) -name '*.d' 2>/dev/null)

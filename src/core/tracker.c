@@ -198,6 +198,7 @@ static struct connection *birth_passive_known(struct tracker *tracker, const str
 		return NULL;
 	connection_rekey(tracker->table, connection, event->header.cookie);
 	connection->flags &= ~CONNECTION_PROVISIONAL;
+	birth_fill(connection, event); /* with the cookie it had the addresses of its listener */
 	/* Under the borrowed cookie a repeated SYN-ACK could not be told to be this child's. */
 	end_address_pair_taken(tracker, &event->tuple, true, event->header.time_ns);
 	return connection;

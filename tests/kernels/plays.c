@@ -11,6 +11,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -307,15 +308,17 @@ const struct play plays[PLAYS] = {
 	{"data", play_data, {"data_retransmit_timeout", "rst_received"}},
 	{"zero_window", play_zero_window, {"zero_window_timeout", "rst_sent_unread_data"}},
 	{"worker", play_worker, {"rst_sent_linger", "rst_received"}},
-	{"fin_wait2", play_fin_wait2, {"fin_wait2_timeout", "rst_received"}},
+	{"fin_wait2", play_fin_wait2, {"fin_wait2_timeout", "rst_received", "fin_local_first"}},
 	{"reuse", play_reuse, {"fin_peer_first", "fin_local_first"}},
 };
 
 /* All at once; each in a process of its own. */
 void play_all(void)
 {
+	struct sched_param priority = {.sched_priority = 1};
 	int status, failed = 0;
 
+	must(sched_setscheduler(0, SCHED_FIFO, &priority), "sched_setscheduler");
 	for (size_t i = 0; i < PLAYS; i++) {
 		if (must(fork(), "fork"))
 			continue;

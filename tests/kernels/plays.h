@@ -11,17 +11,22 @@
 #define FIRST_PORT 20000 /* of the servers, one port a play; below the ephemeral ones */
 #define PLAYS      11
 
-enum { CLIENT, SERVER, ENDS };
+/* The last: what is true of the client for one who cannot join minisocks with their connections. */
+enum { CLIENT, SERVER, ENDS, CLIENT_WITHOUT_MINISOCK = ENDS, CAUSES };
 
 struct play {
 	const char *name;
 	void (*play)(uint16_t port);
-	const char *cause[ENDS]; /* that lastack must tell; NULL: there is no such end */
+	const char *cause[CAUSES]; /* that lastack must tell; NULL: there is no such end, or nothing else to tell */
 };
 
 extern const struct play plays[PLAYS];
 
-/* Plays all at once, each in a process of its own, and returns when all are done. */
+/*
+ * Plays all at once, each in a process of its own, and returns when all are done. They run as real-time processes
+ * of one priority: from 7.0 on a process can lose its CPU in the middle of a BPF program, which the kernel then
+ * skips for others on that CPU; on an emulated machine that loses an event in fifty, and losses are not played here.
+ */
 void play_all(void);
 
 /* Says what went wrong, with errno, and ends the process with status 2. */

@@ -174,6 +174,8 @@ static void fast_open_with_borrowed_cookie(void **state)
 	fixture_begin(&f);
 	FEED(&f, make_listen(0, LISTENER));
 	announced.socket = established.socket = 0xffff888012345678;
+	announced.tuple.remote_port = 0; /* not the child's yet: the listener's */
+	memset(&announced.tuple.remote, 0, sizeof(announced.tuple.remote));
 	feed(&f, &announced);
 	assert_int_equal(tracker_live(f.tracker), 1);
 	assert_non_null(tracker_find(f.tracker, announced.socket));
@@ -187,6 +189,8 @@ static void fast_open_with_borrowed_cookie(void **state)
 	ASSERT_PATH(last_report(&f), TCP_SYN_RECV, TCP_ESTABLISHED, TCP_CLOSE_WAIT, TCP_LAST_ACK, TCP_CLOSE);
 	assert_int_equal(last_report(&f)->start_ns, AT(10));
 	assert_int_equal(last_report(&f)->cookie, COOKIE);
+	assert_int_equal(last_report(&f)->remote_port, established.tuple.remote_port);
+	assert_memory_equal(last_report(&f)->remote, established.tuple.remote, EVENT_ADDRESS_BYTES);
 	assert_int_equal(tracker_stats(f.tracker)->births, 1);
 	assert_int_equal(tracker_stats(f.tracker)->gaps, 0);
 	fixture_end(&f);

@@ -1,0 +1,51 @@
+#!/bin/busybox sh
+# shellcheck shell=dash
+# SPDX-License-Identifier: GPL-2.0-only
+# guest.sh: the first process of a guest of matrix.sh. Mounts what lastack reads, loads the modules, runs the parts
+# that the kernel's command line names ("parts=tiers,system,live") and switches the machine off. All it has to say
+# goes to the console: "== part NAME" and, when a part is over, "== end NAME STATUS".
+/bin/busybox --install -s /bin
+export PATH=/usr/bin:/bin LASTACK=/usr/bin/lastack
+mount -t proc proc /proc
+mount -t sysfs sys /sys
+mount -t devtmpfs dev /dev
+mount -t tmpfs tmp /tmp
+mount -t tmpfs run /run
+mount -t tracefs trace /sys/kernel/tracing
+mount -t cgroup2 cgroup /sys/fs/cgroup
+chmod 1777 /tmp
+hostname guest
+ip link set lo up
+while read -r module; do
+	insmod "/modules/$module.ko" || echo "note: module $module does not load"
+done < /modules/order
+# shellcheck disable=SC3045 # busybox knows it
+ulimit -l unlimited -n 65536
+
+# part NAME SECONDS COMMAND...
+part() {
+	case ,$parts, in *,$1,*) ;; *) return ;; esac
+	name=$1 seconds=$2
+	shift 2
+	echo "== part $name"
+	timeout "$seconds" "$@"
+	echo "== end $name $?"
+}
+
+parts=$(sed -n 's/.*parts=\([^ ]*\).*/\1/p' /proc/cmdline)
+echo # the firmware has cleared the screen
+echo "== booted $(uname -r)"
+part tiers 150 tiers "$LASTACK"
+case $(uname -r) in
+5.[0-9].* | 5.1[01].*) # tests know a connection by the cookie of its socket
+	part system 150 system --only loss_identity
+	echo "skip privileges: before 5.12 BPF programs have no cookies, by which the test finds its connections"
+	echo "skip live: before 5.12 BPF programs have no cookies, by which the scenarios find their connections"
+	echo "== end live 0"
+	;;
+*)
+	part system 150 system -j 1 --only privileges,loss_identity
+	part live 400 live -j 8
+	;;
+esac
+poweroff -f
