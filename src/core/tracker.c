@@ -194,7 +194,7 @@ static struct connection *birth_passive_known(struct tracker *tracker, const str
 		end_now(tracker, connection);
 	}
 	connection = connection_find(tracker->table, event->socket);
-	if (!connection || !(connection->flags & CONNECTION_PROVISIONAL))
+	if (!connection || !(connection->flags & CONNECTION_PROVISIONAL) || connection->queue != QUEUE_LIVE)
 		return NULL;
 	connection_rekey(tracker->table, connection, event->header.cookie);
 	connection->flags &= ~CONNECTION_PROVISIONAL;
@@ -244,6 +244,8 @@ static bool birth_is_past(struct tracker *tracker, const struct event_birth *eve
 
 static void event_birth(struct tracker *tracker, const struct event_birth *event)
 {
+	struct connection *connection;
+
 	if (birth_is_past(tracker, event))
 		tracker->stats.stray_events++;
 	else if (event->new_state == TCP_LISTEN)
@@ -254,7 +256,10 @@ static void event_birth(struct tracker *tracker, const struct event_birth *event
 		birth_fast_open(tracker, event);
 	else
 		birth_passive(tracker, event);
-	strays_again(tracker, event->header.cookie, event->header.time_ns);
+	connection = connection_find(tracker->table, event->header.cookie);
+	/* Under a borrowed cookie it began before this birth told its own. */
+	if (connection && connection->path_count)
+		strays_again(tracker, connection->cookie, path_ns(connection->path[0]));
 }
 
 /* ---- transitions ------------------------------------------------------------------------------- */
