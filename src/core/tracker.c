@@ -235,8 +235,8 @@ static bool birth_is_past(struct tracker *tracker, const struct event_birth *eve
 {
 	const struct connection *connection = connection_find(tracker->table, event->header.cookie);
 
-	/* Of a listed socket that lives, the birth tells more than the listing did. */
-	bool listed = connection && connection->flags & CONNECTION_BIRTH_UNSEEN && connection->state != TCP_CLOSE;
+	/* Of a child that was listed in the moment of its birth, the birth tells more than the listing did. */
+	bool listed = connection && connection->flags & CONNECTION_BIRTH_UNSEEN && connection->state == TCP_SYN_RECV;
 
 	return connection && connection->state != TCP_LISTEN && !listed &&
 	       event->header.time_ns < lifecycle_last_transition_ns(tracker, connection);
