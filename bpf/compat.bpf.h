@@ -15,9 +15,6 @@ const volatile bool has_cookie_helper = true;
 /* CONFIG_HZ, which not every kernel tells of itself. Set by the loader. */
 const volatile __u32 ticks_per_second = 0;
 
-/* A timeout's error may be gone when the connection closes: up to 6.10, see error_at_close(). Set by the loader. */
-const volatile bool error_may_be_fetched = false;
-
 /* enum sk_rst_reason by name, numbers as in the running kernel (6.10; renumbered since). Set by the loader. */
 #define RESET_REASON_MAP_SIZE 64
 const volatile __u8 reset_reason_map[RESET_REASON_MAP_SIZE] = {};
@@ -146,29 +143,6 @@ static __always_inline bool rto_max_is_usual(const struct inet_connection_sock *
 static __always_inline __u8 syn_retries(const struct net *net, const struct inet_connection_sock *icsk)
 {
 	return icsk->icsk_syn_retries ? icsk->icsk_syn_retries : net_syn_retries(net);
-}
-
-/*
- * The error that a connection ends with. Up to 6.10 tcp_write_err() tells the process of it first and ends the
- * connection then (853c3bd7b791; stable trees may have tcp_done_with_error() without that change, so the version
- * decides): on another CPU the process may have fetched the error by then, which clears it. In that moment nothing else
- * ends a held connection without a call: a reset comes with an event of its own, and whatever else a segment does, it
- * has acknowledged something, which clears both counts. Before an answer the count must have run out, for ICMP ends it
- * as well. It asks the socket and not the event's flags, for the verifier would look at every combination of those.
- */
-#define ETIMEDOUT 110
-
-static __always_inline int error_at_close(const struct sock *sk, const struct inet_connection_sock *icsk,
-					  __u8 old_state)
-{
-	int error = sk->sk_err, counted = icsk->icsk_retransmits | icsk->icsk_probes_out;
-
-	if (!error_may_be_fetched || error || !counted || sk->sk_lock.owned || !sk->sk_socket)
-		return error;
-	if (old_state == TCP_SYN_SENT && icsk->icsk_retransmits < syn_retries(sk->__sk_common.skc_net.net, icsk))
-		return 0;
-	error = sk->sk_err_soft;
-	return error ? error : ETIMEDOUT;
 }
 
 /* request_sock.timeout: 5.17 (5903123f662e); 0 before: every request starts with a second. */

@@ -170,10 +170,10 @@ static __always_inline __u8 close_limit(const struct sock *sk, const struct tcp_
 
 	if (old_state == TCP_FIN_WAIT2)
 		return fin_wait2_seconds(net, tp);
-	if (!sk->sk_err)
-		return 0;
 	if (old_state == TCP_SYN_SENT)
 		return syn_retries(net, &tp->inet_conn);
+	if (!sk->sk_err)
+		return 0;
 	if (!(sk->__sk_common.skc_flags & SOCK_DEAD_BIT))
 		return net_data_retries(net);
 	retries = net_orphan_retries(net);
@@ -198,7 +198,7 @@ static __always_inline void close_fill(struct event_close *close, const struct s
 	/* The peer's FIN counts in rcv_nxt and in bytes_received, but it is no byte. */
 	__u32 peer_fin = flags & EVENT_SOCKET_DONE ? 1 : 0;
 
-	close->error = error_at_close(sk, icsk, close->old_state);
+	close->error = sk->sk_err;
 	close->soft_error = sk->sk_err_soft;
 	close->local_port = local_port_of(tp);
 	close->shutdown = sk->sk_shutdown;

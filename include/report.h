@@ -161,6 +161,7 @@
 	X(EVIDENCE_WINDOW_ZERO, "the peer's window was zero")                                                          \
 	X(EVIDENCE_WINDOW_OPEN, "the peer's window was open but nothing could be sent")                                \
 	X(EVIDENCE_ERROR, "sk_err was %llu")                                                                           \
+	X(EVIDENCE_ERROR_FETCHED, "sk_err was 0: the process had fetched the error before the connection closed")      \
 	X(EVIDENCE_SOFT_ERROR, "sk_err_soft was %llu (from ICMP)")                                                     \
 	X(EVIDENCE_SILENT, "nothing was heard from the peer for %llu ms")                                              \
 	X(EVIDENCE_NEVER_ACCEPTED, "no process had accepted the connection")                                           \

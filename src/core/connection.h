@@ -100,6 +100,7 @@ struct ending {
 	bool minisock_fin;       /* it is known to have seen the peer's FIN */
 	bool minisock_reset;     /* it answered data with a reset */
 	bool oom_victim;
+	bool error_fetched; /* close.error is restored, see report_fill.c */
 	bool loss_nearby; /* events were lost since the transition before the last */
 	bool end_unseen;  /* gone when the sockets were listed */
 	slot_t next_free;

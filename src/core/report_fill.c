@@ -3,6 +3,7 @@
  * report_fill.c: puts what is known of a connection, and the verdict on it, into a report. No text, no
  * wall clock: report.h says why.
  */
+#include <errno.h>
 #include <string.h>
 
 #include "core/tracker_internal.h"
@@ -181,12 +182,38 @@ static bool loss_is_nearby(const struct tracker *tracker, const struct connectio
 	return lost_since(tracker, path_ns(entry));
 }
 
+/*
+ * A timer that gives up sets sk_err, and then closes; up to 6.10 it wakes the process in between (tcp_write_err()). A
+ * process on another CPU may have fetched the error by then, which clears it. Nothing else ends a connection that a
+ * process holds in a softirq, without a reset and with timeouts counted: any segment that did would have acknowledged
+ * something, which clears both counts. Before an answer they must have run out, for ICMP ends it as well.
+ */
+static bool error_was_fetched(const struct ending *ending)
+{
+	const struct event_close *close = &ending->close;
+	bool counted = close->retransmits || close->probes_out;
+	bool by_keepalive = close->header.flags & EVENT_KEEPALIVE_ON && close->probes_out && !close->unacked_bytes &&
+			    (ending->sent.reason == RESET_REASON_KEEPALIVE_TIMEOUT ||
+			     ending->sent.reason == RESET_REASON_UNKNOWN);
+
+	if (!close->header.kind || close->error || !counted || close->header.flags & EVENT_TASK_ACTS ||
+	    !(close->header.flags & EVENT_HAS_SOCKET) || ending->received.header.kind || ending->loss_nearby)
+		return false;
+	if (ending->sent.header.kind && !by_keepalive)
+		return false;
+	return close->old_state != TCP_SYN_SENT || (close->limit && close->retransmits >= close->limit);
+}
+
 void report_fill(struct tracker *tracker, struct connection *connection, struct ending *ending,
 		 struct connection_report *report)
 {
 	struct verdict verdict;
 
 	ending->loss_nearby = loss_is_nearby(tracker, connection, ending);
+	if (error_was_fetched(ending)) {
+		ending->error_fetched = true;
+		ending->close.error = ending->close.soft_error ? ending->close.soft_error : ETIMEDOUT;
+	}
 	verdict_decide(connection, ending, tracker->config.tick_ns, &verdict);
 	memset(report, 0, sizeof(*report));
 	/* A connection from before the monitor whose local end somebody listens on came in through it. */

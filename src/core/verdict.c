@@ -118,7 +118,10 @@ bool verdict_timeout(const struct facts *facts, struct verdict *verdict, enum co
 		verdict_evidence(verdict, EVIDENCE_UNACKED_BYTES, facts->close->unacked_bytes);
 	if (facts->close->silent_ticks != UINT32_MAX)
 		verdict_evidence(verdict, EVIDENCE_SILENT, facts_ms(facts, facts->close->silent_ticks));
-	verdict_evidence(verdict, EVIDENCE_ERROR, facts->close->error);
+	if (facts->ending->error_fetched)
+		verdict_evidence(verdict, EVIDENCE_ERROR_FETCHED, 0);
+	else
+		verdict_evidence(verdict, EVIDENCE_ERROR, facts->close->error);
 	if (facts->flags & EVENT_SOCKET_DEAD) {
 		verdict_evidence(verdict, EVIDENCE_ORPHAN, 0);
 		if (verdict->context == CONTEXT_NONE)

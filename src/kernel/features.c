@@ -11,7 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
-#include <sys/utsname.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -132,16 +131,6 @@ uint64_t feature_address(const char *function)
 static uint64_t timespec_ns(const struct timespec *time)
 {
 	return (uint64_t)time->tv_sec * 1000000000ULL + (uint64_t)time->tv_nsec;
-}
-
-bool feature_kernel_before(unsigned int major, unsigned int minor)
-{
-	unsigned int running_major, running_minor;
-	struct utsname name;
-
-	if (uname(&name) || sscanf(name.release, "%u.%u", &running_major, &running_minor) != 2)
-		return false;
-	return running_major < major || (running_major == major && running_minor < minor);
 }
 
 uint64_t feature_tick_ns(void)

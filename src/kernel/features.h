@@ -23,8 +23,6 @@ bool feature_cookie_helper(const struct btf *btf);
 void feature_reset_reasons(const struct btf *btf, uint8_t *map, size_t size);
 /* Address of a kernel function from /proc/kallsyms, 0 where it is hidden or unknown. */
 uint64_t feature_address(const char *function);
-/* Is the running kernel older than this version? For what no type tells; false where its name is no version. */
-bool feature_kernel_before(unsigned int major, unsigned int minor);
 /* Length of a jiffy in nanoseconds. */
 uint64_t feature_tick_ns(void);
 /* Nanoseconds to add to CLOCK_MONOTONIC to get the wall clock now. */

@@ -48,7 +48,6 @@ static void settings_fill(struct monitor *monitor, const struct monitor_config *
 
 	settings->has_cookie_helper = feature_cookie_helper(btf);
 	settings->ticks_per_second = (uint32_t)(1000000000 / feature_tick_ns());
-	settings->error_may_be_fetched = feature_kernel_before(6, 11);
 	settings->wake_fill_bytes = monitor->ring_bytes / 4;
 	settings->want_stray_resets = config->stray_resets;
 	feature_reset_reasons(btf, (uint8_t *)settings->reset_reason_map, sizeof(settings->reset_reason_map));

@@ -79,6 +79,41 @@ static void a_close_out_of_the_blue_is_a_violation(void **state)
 	fixture_end(&f);
 }
 
+/* A process that fetched the error in the moment between its being set and the close has cleared it. */
+static void a_fetched_error_is_restored(void **state)
+{
+	static const struct {
+		uint8_t retransmits;
+		uint16_t flags;
+		enum connection_cause cause;
+	} scenes[] = {
+		{3, EVENT_HAS_SOCKET, CAUSE_DATA_RETRANSMIT_TIMEOUT},
+		{0, EVENT_HAS_SOCKET, CAUSE_UNOBSERVED},
+		{3, EVENT_HAS_SOCKET | EVENT_TASK_ACTS, CAUSE_UNOBSERVED},
+		{3, 0, CAUSE_UNOBSERVED},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(scenes) / sizeof(scenes[0]); i++) {
+		struct event_close close = make_close(20, COOKIE, TCP_ESTABLISHED);
+		bool told = scenes[i].cause != CAUSE_UNOBSERVED;
+		struct fixture f;
+
+		close.header.flags = scenes[i].flags;
+		close.retransmits = scenes[i].retransmits;
+		close.unacked_bytes = 100;
+		fixture_begin(&f);
+		client_opens(&f, 0, COOKIE, PORT);
+		feed(&f, &close);
+		tick(&f, 1000);
+		assert_int_equal(last_report(&f)->cause, scenes[i].cause);
+		assert_int_equal(has_evidence(last_report(&f), EVIDENCE_ERROR_FETCHED), told);
+		assert_int_equal(has_evidence(last_report(&f), EVIDENCE_ERROR), false);
+		assert_int_equal(last_report(&f)->conformance, told ? CONFORMANCE_CONFORMANT : CONFORMANCE_VIOLATION);
+		fixture_end(&f);
+	}
+}
+
 /* And once more, where the reset may be among the events that were lost. */
 static void a_loss_makes_it_a_gap(void **state)
 {
@@ -301,6 +336,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_reset_explains_a_close),
 		cmocka_unit_test(a_close_out_of_the_blue_is_a_violation),
+		cmocka_unit_test(a_fetched_error_is_restored),
 		cmocka_unit_test(a_loss_makes_it_a_gap),
 		cmocka_unit_test(an_old_loss_explains_nothing),
 		cmocka_unit_test(a_transition_that_nobody_knows),
