@@ -101,8 +101,8 @@ struct ending {
 	bool minisock_reset;     /* it answered data with a reset */
 	bool oom_victim;
 	bool error_fetched; /* close.error is restored, see report_fill.c */
-	bool loss_nearby; /* events were lost since the transition before the last */
-	bool end_unseen;  /* gone when the sockets were listed */
+	bool loss_nearby;   /* events were lost since the transition before the last */
+	bool end_unseen;    /* gone when the sockets were listed */
 	slot_t next_free;
 };
 
@@ -125,6 +125,15 @@ static inline uint8_t path_state(uint64_t entry)
 static inline uint64_t path_ns(uint64_t entry)
 {
 	return entry >> 4;
+}
+
+/* When the connection last came into this state, or 0. */
+static inline uint64_t path_entered_ns(const struct connection *connection, const struct ending *ending, uint8_t state)
+{
+	for (uint8_t i = connection->path_count; i-- > 0;)
+		if (path_state(path_at(connection, ending, i)) == state)
+			return path_ns(path_at(connection, ending, i));
+	return 0;
 }
 
 #endif

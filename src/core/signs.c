@@ -188,7 +188,7 @@ static uint32_t signs_of_resets(const struct close_facts *facts)
 static bool was_just_listed(const struct connection *connection, const struct ending *ending)
 {
 	return connection->flags & CONNECTION_BIRTH_UNSEEN &&
-	       ending->close.header.time_ns - (connection->path[0] >> 4) < JUST_LISTED_NS;
+	       ending->close.header.time_ns - path_ns(connection->path[0]) < JUST_LISTED_NS;
 }
 
 uint32_t signs_of_close(const struct connection *connection, const struct ending *ending)

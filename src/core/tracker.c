@@ -303,7 +303,7 @@ static struct connection *event_state(struct tracker *tracker, const struct even
 	if (event->new_state == TCP_ESTABLISHED) {
 		birth_isn(connection, event->local_isn, event->remote_isn);
 		if (!(connection->flags & CONNECTION_BIRTH_UNSEEN))
-			connection->handshake_us = (event->header.time_ns - (connection->path[0] >> 4)) / 1000;
+			connection->handshake_us = (event->header.time_ns - path_ns(connection->path[0])) / 1000;
 	}
 	if (event->old_state == TCP_SYN_SENT && event->new_state == TCP_SYN_RECV)
 		connection->role = ROLE_BOTH; /* simultaneous open */

@@ -5,24 +5,12 @@
  */
 #include "core/tracker_internal.h"
 
-/* When it last came into this state, or 0. */
-static uint64_t entered_ns(const struct connection *connection, const struct ending *ending, uint8_t state)
-{
-	for (uint8_t i = connection->path_count; i-- > 0;) {
-		uint64_t entry = path_at(connection, ending, i);
-
-		if (path_state(entry) == state)
-			return path_ns(entry);
-	}
-	return 0;
-}
-
 static struct timed_facts facts_of(const struct tracker *tracker, const struct connection *connection)
 {
 	return (struct timed_facts){
 		.tick_ns = tracker->config.tick_ns,
 		.loss_ns = tracker->loss_told ? tracker->now_ns : tracker->loss_last_ns,
-		.since_ns = connection->path_count ? connection->path[0] >> 4 : connection->last_ns,
+		.since_ns = connection->path_count ? path_ns(connection->path[0]) : connection->last_ns,
 		.birth_seen = !(connection->flags & CONNECTION_BIRTH_UNSEEN),
 		.gap = (connection->flags & CONNECTION_GAP) != 0,
 	};
@@ -59,7 +47,7 @@ bool timed_event_minisock(struct tracker *tracker, struct connection *connection
 
 	if (connection->flags & CONNECTION_SOCKET_REUSED)
 		return false;
-	facts.fin_wait2_ns = entered_ns(connection, ending, TCP_FIN_WAIT2);
+	facts.fin_wait2_ns = path_entered_ns(connection, ending, TCP_FIN_WAIT2);
 	timed_minisock(&ending->close, event, &facts, &findings);
 	judge_findings(ending->notes, &ending->note_count, &findings);
 	return findings.count > 0;

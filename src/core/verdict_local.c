@@ -165,18 +165,6 @@ bool rule_fin_wait2_timeout(const struct facts *facts, struct verdict *verdict)
 	return verdict_set(verdict, CAUSE_FIN_WAIT2_TIMEOUT, INITIATOR_LOCAL_KERNEL, HOW_TIMER);
 }
 
-static bool path_has(const struct facts *facts, uint8_t state)
-{
-	const struct connection *connection = facts->connection;
-
-	for (uint8_t i = 0; i < connection->path_count; i++) {
-		uint64_t entry = path_at(connection, facts->ending, i);
-		if (path_state(entry) == state)
-			return true;
-	}
-	return false;
-}
-
 /*
  * In LAST_ACK and CLOSING only the ACK of our FIN is orderly (tcp_rcv_state_process()); with the FIN still
  * unacknowledged it is a close() with SO_LINGER {1, 0} that gave the connection up without a word.
@@ -200,7 +188,7 @@ bool rule_graceful(const struct facts *facts, struct verdict *verdict)
 		return verdict_set(verdict, CAUSE_FIN_PEER_FIRST, INITIATOR_PEER, HOW_NONE);
 	}
 	verdict_blame_fin(facts, verdict);
-	if (path_has(facts, TCP_CLOSING)) {
+	if (path_entered_ns(facts->connection, ending, TCP_CLOSING)) {
 		verdict_evidence(verdict, EVIDENCE_FIN_CROSSED, 0);
 		verdict->cause = CAUSE_FIN_SIMULTANEOUS;
 		return true;

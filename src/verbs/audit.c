@@ -335,8 +335,7 @@ int verb_audit(int argc, char **argv)
 	outcome = options_parse(&verb, argc, argv, &audit, &first);
 	if (outcome)
 		return outcome == OPTIONS_HELP ? EXIT_DONE : EXIT_USAGE;
-	if (audit.watch.ring_bytes & (audit.watch.ring_bytes - 1))
-		return options_error(&verb, "--ring-size", "not a power of two, such as 16777216") ? EXIT_USAGE
-												   : EXIT_DONE;
+	if (watch_ring_check(&verb, &audit.watch))
+		return EXIT_USAGE;
 	return audit_run(&audit);
 }

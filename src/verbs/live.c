@@ -20,8 +20,9 @@ static int watch_parse(struct option_verb *verb, int argc, char **argv, struct w
 	outcome = options_parse(verb, argc, argv, options, first);
 	if (outcome)
 		return outcome;
-	if (options->ring_bytes & (options->ring_bytes - 1))
-		return options_error(verb, "--ring-size", "not a power of two, such as 16777216");
+	outcome = watch_ring_check(verb, options);
+	if (outcome)
+		return outcome;
 	return pipeline_options_finish(verb, &options->pipeline, options->only_v4, options->only_v6);
 }
 

@@ -93,6 +93,13 @@ void watch_options_init(struct watch_options *options)
 	options->owner_interval_ns = 10000000000ULL;
 }
 
+int watch_ring_check(const struct option_verb *verb, const struct watch_options *options)
+{
+	if (options->ring_bytes & (options->ring_bytes - 1))
+		return options_error(verb, "--ring-size", "not a power of two, such as 16777216");
+	return 0;
+}
+
 /* ---- what the intake passes on ------------------------------------------------------------------- */
 
 static void record_status(struct watch *watch, int status)

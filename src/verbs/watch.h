@@ -40,6 +40,8 @@ struct watch_options {
 
 /* Defaults of every option. */
 void watch_options_init(struct watch_options *options);
+/* 0, or what options_error() returns after saying what is wrong with --ring-size. */
+int watch_ring_check(const struct option_verb *verb, const struct watch_options *options);
 
 /* The options that every watching verb takes; see options.h. Index 0 is the first. */
 extern const struct option_spec watch_specs[];

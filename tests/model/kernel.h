@@ -22,7 +22,7 @@ struct truth {
 #define STREAM_EVENTS_MAX 4096
 
 struct stream_event {
-	union any_event event;
+	union sample_event event;
 	uint32_t life;  /* whose */
 	uint32_t order; /* among the events of its life */
 };

@@ -2,7 +2,8 @@
 /*
  * test_explore.c: the proof of the reference machine: explores what two ends and a bad channel can get into, as RFC
  * 9293 has it and as Linux does it, and prints how much that was. What may happen is divided among several
- * explorations, for all at once is too much for one; LASTACK_DEEP=1 explores further (24 million states more, two gigabytes).
+ * explorations, for all at once is too much for one; LASTACK_DEEP=1 explores further (24 million states more, two
+ * gigabytes).
  */
 #include <setjmp.h>
 #include <stdarg.h>

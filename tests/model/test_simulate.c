@@ -255,7 +255,7 @@ static void arrivals_make(struct random_numbers *random)
 
 static void event_print(const struct arrival *arrival)
 {
-	const union any_event *event = &arrival->event->event;
+	const union sample_event *event = &arrival->event->event;
 	const struct event_header *header = &event->header;
 
 	printf("  %12.6f ms  life %u  %-16s flags %04x", (double)(header->time_ns - AT(0)) / 1e6, arrival->event->life,

@@ -23,6 +23,7 @@
 #include "core/tracker_internal.h"
 #include "event.h"
 #include "report.h"
+#include "sample_event.h"
 
 #define AT(ms)       (1000 * NS_PER_S + (ms)*NS_PER_MS)
 #define TICK_NS      (4 * NS_PER_MS)
@@ -37,24 +38,6 @@
 #define FLAGS_CLOSER  (EVENT_TASK_ACTS | EVENT_FILE_DEAD | EVENT_HAS_SOCKET)
 #define FLAGS_HOLDER  (EVENT_TASK_ACTS | EVENT_FILE_ALIVE | EVENT_HAS_SOCKET)
 #define FLAGS_SOFTIRQ EVENT_HAS_SOCKET
-
-union any_event {
-	struct event_header header;
-	struct event_birth birth;
-	struct event_state state;
-	struct event_state_task task;
-	struct event_close close;
-	struct event_retransmit retransmit;
-	struct event_synack synack;
-	struct event_reset_sent reset_sent;
-	struct event_reset_received reset_received;
-	struct event_error error;
-	struct event_probe probe;
-	struct event_time_wait time_wait;
-	struct event_accept accept;
-	struct event_existing existing;
-	uint64_t words[EVENT_MAX_BYTES / 8];
-};
 
 struct fixture {
 	struct tracker *tracker;

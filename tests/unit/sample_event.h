@@ -27,6 +27,7 @@ union sample_event {
 	struct event_accept accept;
 	struct event_existing existing;
 	unsigned char bytes[EVENT_MAX_BYTES];
+	uint64_t words[EVENT_MAX_BYTES / 8];
 };
 
 static inline void sample_states_set(union sample_event *event)

@@ -249,7 +249,7 @@ static void lives_resync(struct run *run)
 
 			tell(run, &listed);
 		}
-	tell(run, &(union any_event){.existing = make_netns_listed(run->now_ms, NETNS)});
+	tell(run, &(union sample_event){.existing = make_netns_listed(run->now_ms, NETNS)});
 	tracker_resync_end(run->tracker, AT(run->now_ms));
 	for (uint64_t cookie = 1; cookie < COOKIES; cookie++) {
 		const struct connection *connection = tracker_find(run->tracker, cookie);
@@ -315,7 +315,7 @@ static uint8_t any_state(struct run *run)
 	return (uint8_t)(1 + below(run, TCP_NEW_SYN_RECV - 1));
 }
 
-static void nonsense_states(struct run *run, union any_event *event)
+static void nonsense_states(struct run *run, union sample_event *event)
 {
 	switch (event->header.kind) {
 	case EVENT_BIRTH:
@@ -363,7 +363,7 @@ static void nonsense_states(struct run *run, union any_event *event)
 
 static void nonsense_tell(struct run *run, uint32_t cookies)
 {
-	union any_event event;
+	union sample_event event;
 
 	for (size_t i = 0; i < sizeof(event.words) / sizeof(event.words[0]); i++)
 		event.words[i] = random_next(&run->random);
@@ -377,7 +377,7 @@ static void nonsense_tell(struct run *run, uint32_t cookies)
 	if (event.header.kind == EVENT_CLOSE)
 		event.close.comm[0] = event.close.error = below(run, 2) ? 0 : event.close.error;
 	if (event.header.kind == EVENT_STATE_TASK)
-		event.task.comm[0] = 0;
+		event.state_task.comm[0] = 0;
 	if (event.header.kind == EVENT_ACCEPT)
 		event.accept.comm[0] = 0;
 	if (event.header.kind == EVENT_CLOSE)
