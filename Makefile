@@ -15,10 +15,11 @@ CPPFLAGS += -D_GNU_SOURCE -DLASTACK_VERSION=$(VERSION) -Isrc -Iinclude -I$(O)
 CFLAGS ?= -O2 -g
 WARNINGS := -std=gnu17 -Wall -Wextra -Werror
 SANITIZE := -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
-LDLIBS := -lbpf -lelf -lz -lnettle
+PLAIN_LIBS := -lsqlite3 -lmicrohttpd -linih -ljansson -lz -lnettle -lpthread
+LDLIBS := -lbpf -lelf $(PLAIN_LIBS) -lseccomp -lcap -lsystemd
 
 # src/kernel and src/verbs need libbpf; the rest does not, and is what the unit tests link.
-PLAIN := $(wildcard src/core/*.c src/report/*.c src/store/*.c src/pipeline/*.c src/options*.c) src/kernel/snmp.c
+PLAIN := $(wildcard src/core/*.c src/report/*.c src/store/*.c src/pipeline/*.c src/serve/*.c src/options*.c) src/kernel/snmp.c
 SOURCES := $(sort $(PLAIN) $(wildcard src/kernel/*.c src/verbs/*.c)) src/main.c
 PLAYERS := $(filter-out %/main.c %/demo.c,$(wildcard tests/live/*.c))
 SYSTEM := $(wildcard tests/system/*.c)
@@ -62,13 +63,13 @@ endef
 $(O)/lastack: $(call object,,$(SOURCES))
 	$(call link,,$(LDLIBS))
 $(O)/tests/unit/%: $(O)/tests/unit/%.o $(call object,,$(PLAIN))
-	$(call link,,-lcmocka -ljansson -lz -lnettle)
+	$(call link,,-lcmocka $(PLAIN_LIBS) -lm)
 $(O)/tests/model/%: $(O)/tests/model/%.o $(call object,,$(MODEL) $(PLAIN))
-	$(call link,,-lcmocka -lz -lnettle)
+	$(call link,,-lcmocka $(PLAIN_LIBS))
 $(O)/asan/tests/unit/%: $(O)/asan/tests/unit/%.o $(call object,asan/,$(PLAIN))
-	$(call link,$(SANITIZE),-lcmocka -ljansson -lz -lnettle)
+	$(call link,$(SANITIZE),-lcmocka $(PLAIN_LIBS) -lm)
 $(O)/asan/tests/model/%: $(O)/asan/tests/model/%.o $(call object,asan/,$(MODEL) $(PLAIN))
-	$(call link,$(SANITIZE),-lcmocka -lz -lnettle)
+	$(call link,$(SANITIZE),-lcmocka $(PLAIN_LIBS))
 $(O)/live: $(call object,,$(PLAYERS) tests/live/main.c)
 	$(call link,,-ljansson -lm)
 $(O)/demo: $(call object,,$(PLAYERS) tests/live/demo.c)
@@ -130,7 +131,8 @@ clean:
 	rm -rf $(O) compile_commands.json
 
 # ---- Debian packages: to build and run; for tests and measurements also what they play with
-PACKAGES := gcc clang llvm libbpf-dev libelf-dev zlib1g-dev nettle-dev bpftool iproute2 nftables libcmocka-dev libjansson-dev
+PACKAGES := gcc clang llvm libbpf-dev libelf-dev zlib1g-dev nettle-dev bpftool iproute2 nftables libcmocka-dev libjansson-dev \
+	libsqlite3-dev libmicrohttpd-dev libinih-dev libseccomp-dev libcap-dev libsystemd-dev
 ifneq ($(filter test% asan bench docs,$(MAKECMDGOALS)),)
 PACKAGES += procps util-linux libcap2-bin kmod nginx-light redis-server redis-tools wrk curl libbpf-tools graphviz
 endif

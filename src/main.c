@@ -7,25 +7,18 @@
 
 #include "verbs/verbs.h"
 
-static const struct verb {
-	const char *name;
-	int (*run)(int argc, char **argv);
-	const char *summary;
-} verbs[] = {
-	{"live", verb_live, "a line for each connection that ends, as it ends"},
-	{"record", verb_record, "keep the raw events in a file"},
-	{"replay", verb_replay, "the same lines again from such a file"},
-	{"audit", verb_audit, "what was seen against the kernel's own counters, and what a difference means"},
-	{"check", verb_check, "what this kernel and these privileges allow"},
-	{"machine", verb_machine, "the TCP state machine that connections are held against, and what of it was seen"},
+const struct verb verbs[] = {
+	{&live_verb, verb_live},   {&record_verb, verb_record}, {&replay_verb, verb_replay},
+	{&audit_verb, verb_audit}, {&check_verb, verb_check},   {&machine_verb, verb_machine},
 };
+const unsigned verb_count = sizeof(verbs) / sizeof(verbs[0]);
 
 static int help(FILE *file, int status)
 {
 	fprintf(file, "usage: lastack VERB [OPTIONS]\n\n"
 		      "How every TCP connection of this host ends, who ended it, and why.\n\n");
-	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
-		fprintf(file, "  %-8s %s\n", verbs[i].name, verbs[i].summary);
+	for (unsigned i = 0; i < verb_count; i++)
+		fprintf(file, "  %-8s %s\n", verbs[i].options->name, verbs[i].options->summary);
 	fprintf(file, "\nlastack VERB --help tells more; lastack --version the version.\n"
 		      "exit status: 0 done, 1 findings, 2 wrong use, 3 no permission or no kernel support, 4 failed\n");
 	return status;
@@ -47,8 +40,8 @@ int main(int argc, char **argv)
 		printf("lastack %s\n", LASTACK_VERSION_TEXT);
 		return EXIT_DONE;
 	}
-	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
-		if (!strcmp(argv[1], verbs[i].name))
+	for (unsigned i = 0; i < verb_count; i++)
+		if (!strcmp(argv[1], verbs[i].options->name))
 			return verbs[i].run(argc - 1, argv + 1);
 	fprintf(stderr, "lastack: %s: no such verb; lastack --help lists them\n", argv[1]);
 	return EXIT_USAGE;

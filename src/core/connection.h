@@ -72,6 +72,23 @@ struct connection {
 
 _Static_assert(sizeof(struct connection) == 192, "three lines of a cache; the memory budget is 200 bytes");
 
+/*
+ * What a live socket said of itself when an iterator last stood before it. Nothing tells of changes in between
+ * (setsockopt() passes no hook), so `listed_ns` belongs to every use.
+ */
+struct live_facts {
+	uint64_t cookie;       /* whose facts these are */
+	uint64_t listed_ns;    /* 0: never listed */
+	uint32_t unread_bytes; /* received, not read; without the peer's FIN */
+	uint32_t unacked_bytes;
+	uint32_t silent_ms; /* since the last segment from the peer, UINT32_MAX: not known */
+	uint32_t user_timeout_ms;
+	uint16_t keepalive_idle_s, keepalive_interval_s; /* in force, be it the namespace's or the socket's own */
+	uint16_t flags;                                  /* enum event_flag */
+	uint8_t keepalive_probes;
+	int32_t descriptor; /* of the process that holds it; -1: not known */
+};
+
 /* A local act on the connection: who, and in which way. */
 struct local_act {
 	uint16_t flags; /* enum event_flag at the act; 0: none seen */

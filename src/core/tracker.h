@@ -16,10 +16,15 @@ struct tracker_config {
 	uint64_t settle_ns;       /* how long a report is held while a minisock lives on */
 	uint64_t tick_ns;         /* length of a jiffy */
 	uint64_t seed;            /* for hashing what strangers choose */
+	bool keep_facts;          /* what listings tell of live sockets: 48 bytes a connection that was listed */
 };
 
 /* Called for each report, in the order in which they become final. The report lives for the call. */
 typedef void (*tracker_report_fn)(void *arg, const struct connection_report *report);
+
+#define TRACKER_STATES 16
+
+typedef void (*tracker_walk_fn)(void *arg, const struct connection *connection);
 
 struct tracker_stats {
 	uint64_t events;          /* taken in */
@@ -64,6 +69,25 @@ const struct connection *tracker_find(struct tracker *tracker, uint64_t cookie);
 /* How often an entry of machine_reference() was seen. */
 uint64_t tracker_rule_seen(const struct tracker *tracker, const struct machine_rule *rule);
 uint32_t tracker_live(const struct tracker *tracker);
+/* Of these, how many in each state; index as enum tcp_state. */
+void tracker_live_by_state(const struct tracker *tracker, uint32_t counts[TRACKER_STATES]);
+/*
+ * Goes through the live connections, at most `limit` slots of the table from *cursor (0 at first) on. Returns false
+ * when it has been through all. Between two calls events may be taken in: what lives throughout is shown once, what
+ * begins or ends meanwhile perhaps.
+ */
+bool tracker_walk(struct tracker *tracker, uint32_t *cursor, uint32_t limit, tracker_walk_fn visit, void *arg);
+/* When it was born (0: unseen), and when it came into its state (0: unseen). */
+uint64_t tracker_born_ns(struct tracker *tracker, const struct connection *connection);
+uint64_t tracker_entered_ns(struct tracker *tracker, const struct connection *connection);
+/* What the last listing told of a live connection; NULL: nothing. Needs config.keep_facts. */
+const struct live_facts *tracker_facts(struct tracker *tracker, const struct connection *connection);
+/*
+ * A report of a connection that lives on, as far as it is known: class unknown, end_ns = now_ns, revision 0,
+ * and its facts as of the last listing.
+ */
+void tracker_report_live(struct tracker *tracker, const struct connection *connection, uint64_t now_ns,
+			 struct connection_report *report);
 /* Live connections whose owner is not known better than by their listener. */
 bool tracker_wants_owners(const struct tracker *tracker);
 size_t tracker_bytes(const struct tracker *tracker);

@@ -111,6 +111,9 @@ static void take_report(void *arg, const struct connection_report *report)
 		pipeline->reported++;
 		pipeline->by_class[report->class]++;
 	}
+	if (pipeline->options.report)
+		pipeline->options.report(pipeline->options.report_arg, report,
+					 cgroup_names_get(pipeline->cgroups, report->cgroup));
 	if (pipeline->options.silent)
 		return;
 	header_write(pipeline);
@@ -157,7 +160,13 @@ static int writers_create(struct pipeline *pipeline)
 
 struct pipeline *pipeline_create(const struct pipeline_options *options, const struct recording_facts *facts)
 {
-	struct tracker_config config = {options->max_connections, options->settle_ns, facts->tick_ns, options->seed};
+	struct tracker_config config = {
+		.max_connections = options->max_connections,
+		.settle_ns = options->settle_ns,
+		.tick_ns = facts->tick_ns,
+		.seed = options->seed,
+		.keep_facts = options->keep_facts,
+	};
 	struct pipeline *pipeline = calloc(1, sizeof(*pipeline));
 
 	if (!pipeline)

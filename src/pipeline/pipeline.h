@@ -41,6 +41,10 @@ struct pipeline_options {
 	uint64_t settle_ns;
 	uint32_t max_connections;
 	uint64_t seed;
+	bool keep_facts; /* tracker.h */
+	/* Takes each report that is wanted, besides the lines. cgroup: path or NULL; both live for the call. */
+	void (*report)(void *arg, const struct connection_report *report, const char *cgroup);
+	void *report_arg;
 	struct report_filter filter;
 };
 

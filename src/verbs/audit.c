@@ -79,7 +79,7 @@ static const struct option_spec specs[] = {
 	 .help = "of each CPU's ring buffer: a power of two (16 MiB over the CPUs, 1 MiB at least)"},
 };
 
-static const struct option_verb verb = {
+const struct option_verb audit_verb = {
 	.name = "audit",
 	.summary = "what was seen against the kernel's own counters, and what a difference means",
 	.description = "Watches until Ctrl-C or for -d, and then holds what it counted in each network namespace\n"
@@ -141,7 +141,7 @@ static int read_all(const struct audit *audit, struct readings *readings)
 
 	if (!status && unreachable)
 		fprintf(stderr, "lastack: %s: %u network namespaces could not be entered: they are not audited\n",
-			verb.name, unreachable);
+			audit_verb.name, unreachable);
 	return status;
 }
 
@@ -291,7 +291,7 @@ static void summary_print(const struct audit *audit)
 
 	for (unsigned item = 0; item < TALLY_ITEMS; item++)
 		total += unattributed->of[item];
-	fprintf(stderr, "lastack: %s: %zu network namespaces read, %u unexplained differences\n", verb.name,
+	fprintf(stderr, "lastack: %s: %zu network namespaces read, %u unexplained differences\n", audit_verb.name,
 		audit->end.count, audit->unexplained);
 	if (total)
 		fprintf(stderr, "  unattributed: %llu counts of connections whose namespace is not known\n",
@@ -305,14 +305,14 @@ static int audit_run(struct audit *audit)
 
 	audit->tally = tally_create();
 	if (!audit->tally)
-		return verb_fail(EXIT_FAILED, verb.name, "cannot start", strerror(ENOMEM));
+		return verb_fail(EXIT_FAILED, audit_verb.name, "cannot start", strerror(ENOMEM));
 	audit->watch.pipeline.silent = true;
 	audit->watch.observer = &observer;
 	audit->watch.last = finished;
 	audit->watch.last_arg = audit;
-	status = watch_run(verb.name, &audit->watch);
+	status = watch_run(audit_verb.name, &audit->watch);
 	if (status == EXIT_DONE && (audit->error || tally_dropped(audit->tally)))
-		status = verb_fail(EXIT_FAILED, verb.name, "counting", strerror(ENOMEM));
+		status = verb_fail(EXIT_FAILED, audit_verb.name, "counting", strerror(ENOMEM));
 	if (status == EXIT_DONE)
 		summary_print(audit);
 	if (status == EXIT_DONE && audit->unexplained)
@@ -332,10 +332,10 @@ int verb_audit(int argc, char **argv)
 	int first, outcome;
 
 	watch_options_init(&audit.watch);
-	outcome = options_parse(&verb, argc, argv, &audit, &first);
+	outcome = options_parse(&audit_verb, argc, argv, &audit, &first);
 	if (outcome)
 		return outcome == OPTIONS_HELP ? EXIT_DONE : EXIT_USAGE;
-	if (watch_ring_check(&verb, &audit.watch))
+	if (watch_ring_check(&audit_verb, &audit.watch))
 		return EXIT_USAGE;
 	return audit_run(&audit);
 }

@@ -115,21 +115,22 @@ static int check_programs(void)
 	return refused ? verb_fail(EXIT_FAILED, "check", "some programs were refused", "see above") : EXIT_DONE;
 }
 
+const struct option_verb check_verb = {
+	.name = "check",
+	.summary = "what this kernel and these privileges allow",
+	.description = "Loads and attaches everything for a moment. Exit status 1 when a hook is missing.",
+	.options = specs,
+	.option_count = sizeof(specs) / sizeof(specs[0]),
+	.options_bytes = sizeof(struct check_options),
+};
+
 int verb_check(int argc, char **argv)
 {
-	static const struct option_verb verb = {
-		.name = "check",
-		.summary = "what this kernel and these privileges allow",
-		.description = "Loads and attaches everything for a moment. Exit status 1 when a hook is missing.",
-		.options = specs,
-		.option_count = sizeof(specs) / sizeof(specs[0]),
-		.options_bytes = sizeof(struct check_options),
-	};
 	struct monitor_config config = {.ring_bytes = 1 << 20};
 	struct check_options options = {0};
 	const struct hook_choice *choices;
 	struct monitor *monitor;
-	int first, status, outcome = options_parse(&verb, argc, argv, &options, &first);
+	int first, status, outcome = options_parse(&check_verb, argc, argv, &options, &first);
 	char why[512] = "";
 	size_t count, missing = 0;
 

@@ -9,13 +9,10 @@
 #include "verbs/verbs.h"
 #include "verbs/watch.h"
 
-static int watch_parse(struct option_verb *verb, int argc, char **argv, struct watch_options *options, int *first)
+static int watch_parse(const struct option_verb *verb, int argc, char **argv, struct watch_options *options, int *first)
 {
 	int outcome;
 
-	verb->options = watch_specs;
-	verb->option_count = watch_spec_count;
-	verb->options_bytes = sizeof(*options);
 	watch_options_init(options);
 	outcome = options_parse(verb, argc, argv, options, first);
 	if (outcome)
@@ -38,13 +35,8 @@ static int legend_print(void)
 
 int verb_live(int argc, char **argv)
 {
-	struct option_verb verb = {
-		.name = "live",
-		.summary = "a line for each connection that ends, as it ends",
-		.description = "Ends with Ctrl-C, a closed pipe, -d or -n, and then sums up on standard error.",
-	};
 	struct watch_options options;
-	int first, outcome = watch_parse(&verb, argc, argv, &options, &first);
+	int first, outcome = watch_parse(&live_verb, argc, argv, &options, &first);
 
 	if (outcome)
 		return outcome == OPTIONS_HELP ? EXIT_DONE : EXIT_USAGE;
@@ -53,17 +45,8 @@ int verb_live(int argc, char **argv)
 
 int verb_record(int argc, char **argv)
 {
-	struct option_verb verb = {
-		.name = "record",
-		.summary = "keep the raw events in a file",
-		.description = "lastack replay makes the same reports of the file that live would have made, without "
-			       "root and on any machine.",
-		.arguments = "FILE",
-		.arguments_min = 1,
-		.arguments_max = 1,
-	};
 	struct watch_options options;
-	int first, outcome = watch_parse(&verb, argc, argv, &options, &first);
+	int first, outcome = watch_parse(&record_verb, argc, argv, &options, &first);
 
 	if (outcome)
 		return outcome == OPTIONS_HELP ? EXIT_DONE : EXIT_USAGE;

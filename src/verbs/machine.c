@@ -68,7 +68,7 @@ static const struct option_spec specs[] = {
 	 .help = "with --coverage: watch this host for so long, not until Ctrl-C"},
 };
 
-static const struct option_verb verb = {
+const struct option_verb machine_verb = {
 	.name = "machine",
 	.summary = "the TCP state machine that every connection is held against",
 	.description = "RFC 9293's entries and, as entries of their own, what Linux does or shows instead. With\n"
@@ -94,13 +94,13 @@ static int file_add(const char *path, struct recording_reader *reader, struct ma
 	options.silent = true;
 	pipeline = pipeline_create(&options, recording_facts(reader));
 	if (!pipeline)
-		return verb_fail(EXIT_FAILED, verb.name, path, "out of memory");
+		return verb_fail(EXIT_FAILED, machine_verb.name, path, "out of memory");
 	while ((status = recording_next(reader, &record)) > 0)
 		pipeline_record(pipeline, &record);
 	pipeline_finish(pipeline);
 	pipeline_coverage_add(pipeline, coverage);
 	pipeline_destroy(pipeline);
-	return status ? verb_fail(EXIT_FAILED, verb.name, path, recording_error(reader)) : EXIT_DONE;
+	return status ? verb_fail(EXIT_FAILED, machine_verb.name, path, recording_error(reader)) : EXIT_DONE;
 }
 
 /* Of a recording that breaks off, what is there counts. */
@@ -110,7 +110,7 @@ static int files_add(char **paths, struct machine_coverage *coverage)
 
 	for (; *paths; paths++) {
 		struct recording_reader *reader = NULL;
-		int status = replay_open(verb.name, *paths, &reader);
+		int status = replay_open(machine_verb.name, *paths, &reader);
 
 		if (status == EXIT_DONE)
 			status = file_add(*paths, reader, coverage);
@@ -130,9 +130,9 @@ static int print(const struct machine_options *options)
 
 	machine_write(options->format, &options->view, &text);
 	if (text.failed)
-		status = verb_fail(EXIT_FAILED, verb.name, "standard output", strerror(ENOMEM));
+		status = verb_fail(EXIT_FAILED, machine_verb.name, "standard output", strerror(ENOMEM));
 	else if (fwrite(text.data, 1, text.length, stdout) != text.length || fflush(stdout))
-		status = verb_fail(EXIT_FAILED, verb.name, "standard output", strerror(errno));
+		status = verb_fail(EXIT_FAILED, machine_verb.name, "standard output", strerror(errno));
 	text_free(&text);
 	return status;
 }
@@ -151,13 +151,13 @@ static int cover(struct machine_options *options, char **paths)
 	int status, printed;
 
 	if (!coverage.seen)
-		return verb_fail(EXIT_FAILED, verb.name, "cannot start", strerror(ENOMEM));
+		return verb_fail(EXIT_FAILED, machine_verb.name, "cannot start", strerror(ENOMEM));
 	options->view.coverage = &coverage;
 	if (!*paths) {
 		options->watch.pipeline.silent = true;
 		options->watch.last = watched;
 		options->watch.last_arg = options;
-		status = watch_run(verb.name, &options->watch);
+		status = watch_run(machine_verb.name, &options->watch);
 	} else {
 		status = files_add(paths, &coverage);
 		printed = print(options);
@@ -172,13 +172,13 @@ static int cover(struct machine_options *options, char **paths)
 static int options_check(const struct machine_options *options, char **paths)
 {
 	if (options->view.rfc && options->view.as_linux)
-		return options_error(&verb, "--rfc", "not together with --linux");
+		return options_error(&machine_verb, "--rfc", "not together with --linux");
 	if (*paths && !options->coverage)
-		return options_error(&verb, *paths, "recordings are read with --coverage only");
+		return options_error(&machine_verb, *paths, "recordings are read with --coverage only");
 	if (options->watch.duration_ns && !options->coverage)
-		return options_error(&verb, "--duration", "this host is watched with --coverage only");
+		return options_error(&machine_verb, "--duration", "this host is watched with --coverage only");
 	if (options->watch.duration_ns && *paths)
-		return options_error(&verb, "--duration", "recordings have their own");
+		return options_error(&machine_verb, "--duration", "recordings have their own");
 	return 0;
 }
 
@@ -188,7 +188,7 @@ int verb_machine(int argc, char **argv)
 	int first, outcome;
 
 	watch_options_init(&options.watch);
-	outcome = options_parse(&verb, argc, argv, &options, &first);
+	outcome = options_parse(&machine_verb, argc, argv, &options, &first);
 	if (outcome)
 		return outcome == OPTIONS_HELP ? EXIT_DONE : EXIT_USAGE;
 	if (options_check(&options, argv + first))

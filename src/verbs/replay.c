@@ -107,28 +107,29 @@ static int replay_file(const char *path, struct recording_reader *reader, struct
 	return status ? verb_fail(EXIT_FAILED, "replay", path, recording_error(reader)) : EXIT_DONE;
 }
 
+const struct option_verb replay_verb = {
+	.name = "replay",
+	.summary = "the same lines again from a recording",
+	.description = "Settings of the tracker are those of the recorder unless they are given.",
+	.arguments = "FILE",
+	.arguments_min = 1,
+	.arguments_max = 1,
+	.options = specs,
+	.option_count = sizeof(specs) / sizeof(specs[0]),
+	.options_bytes = sizeof(struct replay_options),
+};
+
 int verb_replay(int argc, char **argv)
 {
-	static const struct option_verb verb = {
-		.name = "replay",
-		.summary = "the same lines again from a recording",
-		.description = "Settings of the tracker are those of the recorder unless they are given.",
-		.arguments = "FILE",
-		.arguments_min = 1,
-		.arguments_max = 1,
-		.options = specs,
-		.option_count = sizeof(specs) / sizeof(specs[0]),
-		.options_bytes = sizeof(struct replay_options),
-	};
 	struct replay_options options = {0};
 	struct recording_reader *reader = NULL;
 	int first, status, outcome;
 
 	replay_options_init(&options.pipeline);
-	outcome = options_parse(&verb, argc, argv, &options, &first);
+	outcome = options_parse(&replay_verb, argc, argv, &options, &first);
 	if (outcome)
 		return outcome == OPTIONS_HELP ? EXIT_DONE : EXIT_USAGE;
-	if (pipeline_options_finish(&verb, &options.pipeline, options.only_v4, options.only_v6))
+	if (pipeline_options_finish(&replay_verb, &options.pipeline, options.only_v4, options.only_v6))
 		return EXIT_USAGE;
 	status = replay_open("replay", argv[first], &reader);
 	if (status == EXIT_DONE)

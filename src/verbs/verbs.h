@@ -5,6 +5,8 @@
 #ifndef LASTACK_VERBS_VERBS_H
 #define LASTACK_VERBS_VERBS_H
 
+#include "options.h"
+
 /* LASTACK_VERSION comes from the makefile as a bare number, so that no quotes pass through shells. */
 #define VERB_TEXT_OF(token)  #token
 #define VERB_TEXT(macro)     VERB_TEXT_OF(macro)
@@ -19,7 +21,18 @@ enum exit_status {
 	EXIT_FAILED = 4,      /* any other failure */
 };
 
-/* Each takes the arguments from its own name on, and returns an exit status. */
+/* What each understands: for its own command line, --help, the man page and the shell completion. */
+extern const struct option_verb live_verb, record_verb, replay_verb, audit_verb, check_verb, machine_verb;
+
+/* A verb, and what runs it: it takes the arguments from the verb's name on, and returns an exit status. */
+struct verb {
+	const struct option_verb *options;
+	int (*run)(int argc, char **argv);
+};
+
+extern const struct verb verbs[];
+extern const unsigned verb_count;
+
 int verb_live(int argc, char **argv);
 int verb_record(int argc, char **argv);
 int verb_replay(int argc, char **argv);

@@ -28,7 +28,7 @@
 static const char *const tier_texts[] = {"any", "fentry", "kprobe", "tracepoint"};
 static const struct name_table tier_names = {tier_texts, sizeof(tier_texts) / sizeof(tier_texts[0])};
 
-const struct option_spec watch_specs[] = {
+static const struct option_spec specs[] = {
 	FILTER_OPTIONS(struct watch_options),
 	OUTPUT_OPTIONS(struct watch_options),
 	TRACKER_OPTIONS(struct watch_options),
@@ -68,7 +68,27 @@ const struct option_spec watch_specs[] = {
 	 .help = "hooks of this tier only: any, fentry, kprobe, tracepoint (any: the best that works)"},
 };
 
-const unsigned watch_spec_count = sizeof(watch_specs) / sizeof(watch_specs[0]);
+/* Both watch alike; they differ in what becomes of what was seen. */
+#define WATCH_OPTIONS                                                                                                  \
+	.options = specs, .option_count = sizeof(specs) / sizeof(specs[0]), .options_bytes = sizeof(struct watch_options)
+
+const struct option_verb live_verb = {
+	.name = "live",
+	.summary = "a line for each connection that ends, as it ends",
+	.description = "Ends with Ctrl-C, a closed pipe, -d or -n, and then sums up on standard error.",
+	WATCH_OPTIONS,
+};
+
+const struct option_verb record_verb = {
+	.name = "record",
+	.summary = "keep the raw events in a file",
+	.description = "lastack replay makes the same reports of the file that live would have made, without "
+		       "root and on any machine.",
+	.arguments = "FILE",
+	.arguments_min = 1,
+	.arguments_max = 1,
+	WATCH_OPTIONS,
+};
 
 struct watch {
 	const char *verb;

@@ -43,10 +43,6 @@ void watch_options_init(struct watch_options *options);
 /* 0, or what options_error() returns after saying what is wrong with --ring-size. */
 int watch_ring_check(const struct option_verb *verb, const struct watch_options *options);
 
-/* The options that every watching verb takes; see options.h. Index 0 is the first. */
-extern const struct option_spec watch_specs[];
-extern const unsigned watch_spec_count;
-
 /* Watches until told to stop. Returns an exit status after saying what went wrong. */
 int watch_run(const char *verb, struct watch_options *options);
 

@@ -189,7 +189,7 @@ static void list_sockets(struct tracker *tracker, uint64_t now_ns)
 
 static void tell(const struct arrival *arrivals, uint32_t count)
 {
-	struct tracker_config config = {4 * BATCH_LIVES, SETTLE_MS * NS_PER_MS, TICK_NS, 42};
+	struct tracker_config config = {4 * BATCH_LIVES, SETTLE_MS * NS_PER_MS, TICK_NS, 42, false};
 	struct tracker *tracker = tracker_create(&config, hear, NULL);
 	uint64_t poll_ns = count ? arrivals[0].at_ns : 0, lost = 0;
 

@@ -285,7 +285,7 @@ static inline void fixture_keep(void *arg, const struct connection_report *repor
 
 static inline void fixture_begin_with(struct fixture *fixture, uint32_t max_connections, uint64_t settle_ms)
 {
-	struct tracker_config config = {max_connections, settle_ms * NS_PER_MS, TICK_NS, 42};
+	struct tracker_config config = {max_connections, settle_ms * NS_PER_MS, TICK_NS, 42, false};
 
 	fixture->count = 0;
 	fixture->tracker = tracker_create(&config, fixture_keep, fixture);

@@ -125,7 +125,7 @@ static void books_check(const struct run *run, bool roomy)
 
 static void run_begin(struct run *run, uint32_t max_connections)
 {
-	struct tracker_config config = {max_connections, SETTLE_MS * NS_PER_MS, TICK_NS, 7};
+	struct tracker_config config = {max_connections, SETTLE_MS * NS_PER_MS, TICK_NS, 7, false};
 
 	*run = (struct run){.random = {random_seed_of_run()}, .now_ms = 1000000};
 	run->tracker = tracker_create(&config, take_report, run);
