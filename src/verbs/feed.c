@@ -24,7 +24,11 @@ static void learn_cgroup(struct feed *feed, uint64_t id)
 {
 	char path[1024] = "";
 
-	if (cgroups_path(feed->cgroups, id, path, sizeof(path)))
+	int status = cgroups_path(feed->cgroups, id, path, sizeof(path));
+
+	if (status == -EAGAIN)
+		return; /* the next event asks again */
+	if (status)
 		path[0] = '\0';
 	pipeline_cgroup(feed->pipeline, id, path);
 	if (feed->recording)

@@ -22,7 +22,7 @@
 #define HINT_AFTER_NS 5000000000ULL
 
 static const char *const tier_texts[] = {"any", "fentry", "kprobe", "tracepoint"};
-static const struct name_table tier_names = {tier_texts, sizeof(tier_texts) / sizeof(tier_texts[0])};
+const struct name_table hook_tier_names = {tier_texts, sizeof(tier_texts) / sizeof(tier_texts[0])};
 
 static const struct option_spec specs[] = {
 	FILTER_OPTIONS(struct watch_options),
@@ -59,7 +59,7 @@ static const struct option_spec specs[] = {
 	{.long_name = "tier",
 	 .argument = "TIER",
 	 .type = OPTION_NAME,
-	 .names = &tier_names,
+	 .names = &hook_tier_names,
 	 .offset = offsetof(struct watch_options, tier),
 	 .help = "hooks of this tier only: any, fentry, kprobe, tracepoint (any: the best that works)"},
 };

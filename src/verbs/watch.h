@@ -22,6 +22,8 @@ struct watch_options {
 	void *last_arg;
 };
 
+extern const struct name_table hook_tier_names; /* enum hook_tier */
+
 /* Defaults of every option. */
 void watch_options_init(struct watch_options *options);
 /* 0, or what options_error() returns after saying what is wrong with --ring-size. */
