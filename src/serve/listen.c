@@ -120,7 +120,8 @@ static int endpoint_resolve(const char *address, struct addrinfo **found, char *
 	return -EINVAL;
 }
 
-static int name_of_socket(int fd, char name[LISTEN_NAME_BYTES])
+/* Port 0 has become a number. */
+static int endpoint_name(int fd, char name[LISTEN_NAME_BYTES])
 {
 	char host[NI_MAXHOST], port[NI_MAXSERV];
 	struct sockaddr_storage address;
@@ -128,62 +129,68 @@ static int name_of_socket(int fd, char name[LISTEN_NAME_BYTES])
 
 	if (getsockname(fd, (struct sockaddr *)&address, &length))
 		return -errno;
-	if (address.ss_family == AF_UNIX)
-		snprintf(name, LISTEN_NAME_BYTES, UNIX_PREFIX "%s", ((struct sockaddr_un *)&address)->sun_path);
-	else if (!getnameinfo((struct sockaddr *)&address, length, host, sizeof(host), port, sizeof(port),
-			      NI_NUMERICHOST | NI_NUMERICSERV))
-		snprintf(name, LISTEN_NAME_BYTES, address.ss_family == AF_INET6 ? "[%.80s]:%.8s" : "%.80s:%.8s", host,
-			 port);
-	else
+	if (getnameinfo((struct sockaddr *)&address, length, host, sizeof(host), port, sizeof(port),
+			NI_NUMERICHOST | NI_NUMERICSERV))
 		return -EINVAL;
+	snprintf(name, LISTEN_NAME_BYTES, address.ss_family == AF_INET6 ? "[%.80s]:%.8s" : "%.80s:%.8s", host, port);
 	return 0;
 }
 
-static int bind_any(int fd, const char *path, const struct addrinfo *found, mode_t mode, char *why, size_t size)
+static int endpoint_bind(int fd, const struct addrinfo *found, char *why, size_t size)
 {
-	if (path)
-		return unix_bind(fd, path, mode, why, size);
+	int status = 0;
+
 	/* What a daemon before this one has in TIME_WAIT must not keep it from starting. */
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &(int){1}, sizeof(int));
 	if (bind(fd, found->ai_addr, found->ai_addrlen)) {
-		int error = errno;
-
-		snprintf(why, size, "cannot bind: %s", strerror(error));
-		return -error;
+		status = -errno;
+		snprintf(why, size, "cannot bind: %s", strerror(-status));
 	}
-	return 0;
+	return status;
+}
+
+/* Bound and listening, or -errno. */
+static int start(struct listen_socket *listener, const char *address, const struct addrinfo *found, mode_t mode,
+		 char *why, size_t size)
+{
+	const char *path = unix_path(address);
+	int status = path ? unix_bind(listener->fd, path, mode, why, size)
+			  : endpoint_bind(listener->fd, found, why, size);
+
+	if (status)
+		return status;
+	status = listen(listener->fd, BACKLOG) ? -errno : 0;
+	if (!status && path)
+		snprintf(listener->name, sizeof(listener->name), "%s", address);
+	else if (!status)
+		status = endpoint_name(listener->fd, listener->name);
+	if (status)
+		snprintf(why, size, "cannot listen: %s", strerror(-status));
+	return status;
 }
 
 int listen_open(struct listen_socket *listener, const char *address, mode_t mode, char *why, size_t size)
 {
-	const char *path = unix_path(address);
 	struct listen_socket opened;
 	struct addrinfo *found = NULL;
-	int status = path ? 0 : endpoint_resolve(address, &found, why, size);
+	int status = unix_path(address) ? 0 : endpoint_resolve(address, &found, why, size);
 
 	if (status)
 		return status;
-	opened.fd = socket(path ? AF_UNIX : found->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	opened.fd = socket(found ? found->ai_family : AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (opened.fd < 0) {
 		status = -errno;
 		snprintf(why, size, "no socket: %s", strerror(-status));
 	} else {
-		status = bind_any(opened.fd, path, found, mode, why, size);
+		status = start(&opened, address, found, mode, why, size);
+		if (status)
+			close(opened.fd);
 	}
 	if (found)
 		freeaddrinfo(found);
-	if (!status) {
-		status = listen(opened.fd, BACKLOG) ? -errno : name_of_socket(opened.fd, opened.name);
-		if (status)
-			snprintf(why, size, "cannot listen: %s", strerror(-status));
-	}
-	if (status) {
-		if (opened.fd >= 0)
-			close(opened.fd);
-		return status;
-	}
-	*listener = opened;
-	return 0;
+	if (!status)
+		*listener = opened;
+	return status;
 }
 
 void listen_close(struct listen_socket *listener)
