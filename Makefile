@@ -80,6 +80,8 @@ $(O)/tiers: $(call object,,$(wildcard tests/kernels/*.c))
 	$(call link,,-ljansson)
 $(O)/bench: $(O)/tests/bench/bench.o
 	$(call link,,-lbpf)
+$(O)/bench_history: $(O)/tests/bench/bench_history.o $(call object,,$(PLAIN))
+	$(call link,,$(PLAIN_LIBS))
 
 # ---- the reference machine, told and drawn from its table; a test holds the committed files against it
 DOCS := src/core/machine.md src/core/machine.svg
@@ -96,7 +98,7 @@ demo: all $(O)/demo
 	LASTACK=$(O)/lastack $(O)/demo
 bench: all $(O)/bench
 	$(O)/bench
-test-build: all $(UNIT) $(PROOFS) $(O)/live $(O)/demo $(O)/system $(O)/bench
+test-build: all $(UNIT) $(PROOFS) $(O)/live $(O)/demo $(O)/system $(O)/bench $(O)/bench_history
 test: test-build
 	O=$(O) tests/run.sh unit $(UNIT) $(PROOFS) -- system live
 test-unit: $(UNIT)
