@@ -300,7 +300,7 @@ static void summary_print(const struct audit *audit)
 
 static int audit_run(struct audit *audit)
 {
-	struct watch_observer observer = {audit, begin, event, tick, loss, end};
+	struct feed_observer observer = {audit, begin, event, tick, loss, end};
 	int status;
 
 	audit->tally = tally_create();
