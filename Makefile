@@ -77,7 +77,7 @@ $(O)/live: $(call object,,$(PLAYERS) tests/live/main.c)
 $(O)/demo: $(call object,,$(PLAYERS) tests/live/demo.c)
 	$(call link,,-ljansson -lm)
 $(O)/system: $(call object,,$(SYSTEM))
-	$(call link,,-ljansson -lz)
+	$(call link,,-ljansson -lsqlite3 -lz)
 $(O)/tiers: $(call object,,$(wildcard tests/kernels/*.c))
 	$(call link,,-ljansson)
 $(O)/bench: $(O)/tests/bench/bench.o
