@@ -95,28 +95,6 @@ void report_writer_destroy(struct report_writer *writer)
 	free(writer);
 }
 
-static void json_value_append(struct text *text, const struct field_value *value)
-{
-	char *at;
-
-	switch (value->type) {
-	case FIELD_UNSIGNED: return text_append_u64(text, value->number);
-	case FIELD_SIGNED: return text_append_i64(text, value->signed_number);
-	case FIELD_BOOLEAN: return text_append_str(text, value->boolean ? "true" : "false");
-	case FIELD_TEXT: return text_append_json_string(text, value->text, value->length);
-	case FIELD_WORD:
-		at = text_reserve(text, value->length + 2);
-		if (!at)
-			return;
-		at[0] = '"';
-		memcpy(at + 1, value->text, value->length);
-		at[value->length + 1] = '"';
-		text->length += value->length + 2;
-		return;
-	default: text_append_str(text, "null");
-	}
-}
-
 static void json_append(const struct report_writer *writer, struct text *text, const struct field_source *source)
 {
 	struct field_value value;
@@ -136,7 +114,7 @@ static void json_append(const struct report_writer *writer, struct text *text, c
 			text_append_char(text, ']');
 		} else {
 			field_value_get(field, source, &value);
-			json_value_append(text, &value);
+			field_value_json(text, &value);
 		}
 		if (lead->ends_group)
 			text_append_char(text, '}');
@@ -151,7 +129,7 @@ static void csv_value_append(struct text *text, const struct field_value *value)
 	else if (value->type == FIELD_WORD)
 		text_append(text, value->text, value->length);
 	else if (value->type != FIELD_ABSENT)
-		json_value_append(text, value);
+		field_value_json(text, value);
 }
 
 static void csv_append(struct report_writer *writer, struct text *text, const struct field_source *source)
