@@ -15,8 +15,8 @@ CPPFLAGS += -D_GNU_SOURCE -DLASTACK_VERSION=$(VERSION) -Isrc -Iinclude -I$(O)
 CFLAGS ?= -O2 -g
 WARNINGS := -std=gnu17 -Wall -Wextra -Werror
 SANITIZE := -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
-PLAIN_LIBS := -lsqlite3 -lmicrohttpd -linih -ljansson -lz -lnettle -lpthread
-LDLIBS := -lbpf -lelf $(PLAIN_LIBS) -lseccomp -lcap -lsystemd
+PLAIN_LIBS := -lsqlite3 -lmicrohttpd -linih -ljansson -lseccomp -lcap -lsystemd -lz -lnettle -lpthread
+LDLIBS := -lbpf -lelf $(PLAIN_LIBS)
 
 # src/kernel and src/verbs need libbpf; the rest does not, and is what the unit tests link.
 PLAIN := $(wildcard src/core/*.c src/report/*.c src/store/*.c src/pipeline/*.c src/serve/*.c src/options*.c) src/kernel/snmp.c

@@ -124,25 +124,30 @@ static __always_inline __u16 close_flags(const struct sock *sk, struct tcp_sock 
 	return flags;
 }
 
-/* The keepalive settings in force: the socket's own, else those of its network namespace. */
-static __always_inline void keepalive_fill(struct event_close *close, const struct sock *sk, struct tcp_sock *tp)
+/* The keepalive settings in force: the socket's own, else those of its network namespace. All 0 with keepalive off. */
+struct keepalive {
+	__u32 idle_ticks, interval_ticks;
+	__u8 probes;
+};
+
+static __always_inline struct keepalive keepalive_of(const struct sock *sk, const struct tcp_sock *tp)
 {
+	struct keepalive keepalive = {};
 	struct net *net;
 
-	close->keepalive_idle_ticks = close->keepalive_interval_ticks = 0;
-	close->keepalive_probes = 0;
 	if (!(sk->__sk_common.skc_flags & SOCK_KEEPOPEN_BIT))
-		return;
+		return keepalive;
 	net = sk->__sk_common.skc_net.net;
-	close->keepalive_idle_ticks = tp->keepalive_time;
-	if (!close->keepalive_idle_ticks)
-		close->keepalive_idle_ticks = net->ipv4.sysctl_tcp_keepalive_time;
-	close->keepalive_interval_ticks = tp->keepalive_intvl;
-	if (!close->keepalive_interval_ticks)
-		close->keepalive_interval_ticks = net->ipv4.sysctl_tcp_keepalive_intvl;
-	close->keepalive_probes = tp->keepalive_probes;
-	if (!close->keepalive_probes)
-		close->keepalive_probes = net_keepalive_probes(net);
+	keepalive.idle_ticks = tp->keepalive_time;
+	if (!keepalive.idle_ticks)
+		keepalive.idle_ticks = net->ipv4.sysctl_tcp_keepalive_time;
+	keepalive.interval_ticks = tp->keepalive_intvl;
+	if (!keepalive.interval_ticks)
+		keepalive.interval_ticks = net->ipv4.sysctl_tcp_keepalive_intvl;
+	keepalive.probes = tp->keepalive_probes;
+	if (!keepalive.probes)
+		keepalive.probes = net_keepalive_probes(net);
+	return keepalive;
 }
 
 /*
@@ -220,6 +225,7 @@ static __always_inline void close_fill(struct event_close *close, const struct s
 static __always_inline void emit_close(struct cpu_state *cpu, const struct sock *sk, struct tcp_sock *tp,
 				       __u8 old_state, __u8 new_state, __u16 flags)
 {
+	struct keepalive keepalive = keepalive_of(sk, tp);
 	struct event_close *close;
 
 	flags |= close_flags(sk, tp);
@@ -229,7 +235,9 @@ static __always_inline void emit_close(struct cpu_state *cpu, const struct sock 
 	close->old_state = old_state;
 	close->new_state = new_state;
 	close_fill(close, sk, tp, flags);
-	keepalive_fill(close, sk, tp);
+	close->keepalive_idle_ticks = keepalive.idle_ticks;
+	close->keepalive_interval_ticks = keepalive.interval_ticks;
+	close->keepalive_probes = keepalive.probes;
 	close->uid = bpf_get_current_uid_gid();
 	close->exit_code = exit_code_of_task(flags);
 	bpf_get_current_comm(close->comm, sizeof(close->comm));

@@ -24,12 +24,20 @@ static __always_inline void existing_fill(struct event_existing *record, const s
 static __always_inline void existing_fill_socket(struct event_existing *record, const struct sock *sk,
 						 struct tcp_sock *tp)
 {
+	struct keepalive keepalive;
+
 	record->header.flags = socket_flags(sk) & ~EVENT_TASK_ACTS;
 	record->uid = sk->sk_uid.val;
-	record->socket = (__u64)sk;
 	record->cgroup = socket_cgroup(sk);
 	if (record->state == TCP_LISTEN)
 		return; /* rcv_nxt and copied_seq hold nothing, write_seq neither */
+	keepalive = keepalive_of(sk, tp);
+	record->header.flags |= close_flags(sk, tp);
+	record->silent_ticks = silent_ticks(tp);
+	record->user_timeout_ms = tp->inet_conn.icsk_user_timeout;
+	record->keepalive_idle_ticks = keepalive.idle_ticks;
+	record->keepalive_interval_ticks = keepalive.interval_ticks;
+	record->keepalive_probes = keepalive.probes;
 	record->unread_bytes = tp->rcv_nxt - tp->copied_seq - (record->header.flags & EVENT_SOCKET_DONE ? 1 : 0);
 	record->unacked_bytes = tp->write_seq - tp->snd_una;
 }
@@ -94,7 +102,6 @@ static __always_inline int handle_iterated_tcp(struct bpf_iter__tcp *ctx)
 		record.tuple.local_port = local_port_of(tp);
 	} else {
 		record.header.cookie = socket_key_of_address((__u64)common);
-		record.socket = (__u64)common;
 		if (record.state == TCP_TIME_WAIT)
 			time_wait_learn(&record, (__u64)common);
 	}

@@ -17,7 +17,7 @@
 #include <linux/types.h>
 #endif
 
-#define EVENT_VERSION       1
+#define EVENT_VERSION       2
 #define EVENT_COMM_BYTES    16
 #define EVENT_ADDRESS_BYTES 16
 #define EVENT_MAX_BYTES     128
@@ -305,13 +305,17 @@ struct event_existing {
 	__u8 source; /* enum existing_source */
 	__u32 uid;
 	struct event_tuple tuple;
-	__u64 socket;
 	__u64 cgroup;
 	__s32 descriptor; /* -1 without a file */
 	__u32 unread_bytes;
 	__u32 unacked_bytes;
+	__u32 silent_ticks; /* as in struct event_close */
+	__u32 user_timeout_ms;
+	__u32 keepalive_idle_ticks; /* in force; 0 with keepalive off */
+	__u32 keepalive_interval_ticks;
 	char comm[EVENT_COMM_BYTES];
-	__u32 pad;
+	__u8 keepalive_probes;
+	__u8 pad[3];
 };
 
 _Static_assert(sizeof(struct event_header) == 24, "event_header");
@@ -328,7 +332,7 @@ _Static_assert(sizeof(struct event_error) == 32, "event_error");
 _Static_assert(sizeof(struct event_probe) == 32, "event_probe");
 _Static_assert(sizeof(struct event_time_wait) == 32, "event_time_wait");
 _Static_assert(sizeof(struct event_accept) == 48, "event_accept");
-_Static_assert(sizeof(struct event_existing) == 120, "event_existing");
+_Static_assert(sizeof(struct event_existing) == 128, "event_existing");
 _Static_assert(RESET_REASONS < 256, "a reason fits its byte");
 
 /* ---- what the two sides share besides records ---------------------------------------------------- */

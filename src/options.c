@@ -130,6 +130,8 @@ static int arguments_parse(const struct option_verb *verb, const struct getopt_t
 {
 	int value;
 
+	bool given[OPTIONS_MAX] = {false};
+
 	optind = 0; /* makes glibc start afresh */
 	opterr = 0;
 	while ((value = getopt_long(argc, argv, tables->short_options, tables->long_options, NULL)) != -1) {
@@ -142,6 +144,9 @@ static int arguments_parse(const struct option_verb *verb, const struct getopt_t
 		option = value == '?' || value == ':' ? NULL : option_find(verb, value);
 		if (!option)
 			return option_refuse(verb, argv, value);
+		if (!given[option - verb->options])
+			option_value_clear(option, options + option->offset);
+		given[option - verb->options] = true;
 		if (option_apply(verb, option, options))
 			return -EINVAL;
 	}

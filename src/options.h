@@ -9,6 +9,7 @@
 #ifndef LASTACK_OPTIONS_H
 #define LASTACK_OPTIONS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -22,12 +23,16 @@ struct port_list {
 	struct port_range ranges[FILTER_PORTS_MAX];
 };
 
+/* Options of one verb at most. */
+#define OPTIONS_MAX 64
+
 /* What an option's value is, and so what lies at its offset. */
 enum option_type {
 	OPTION_FLAG,     /* bool: set to true; no argument */
 	OPTION_U32,      /* uint32_t, minimum..maximum */
 	OPTION_U64,      /* uint64_t, minimum..maximum */
-	OPTION_DURATION, /* uint64_t nanoseconds; given in seconds with fractions, limits in nanoseconds */
+	OPTION_DURATION, /* uint64_t nanoseconds; given in seconds with fractions, or with s, m, h, d; limits in ns */
+	OPTION_SIZE,     /* uint64_t bytes; a number, or with K, M, G (powers of 1024) */
 	OPTION_STRING,   /* const char *: into the argument vector */
 	OPTION_NAME,     /* unsigned or enum: one name of `names` */
 	OPTION_NAMES,    /* uint64_t: set of names of `names`, separated by commas, one bit each */
@@ -44,6 +49,8 @@ struct option_spec {
 	size_t offset;             /* in the verb's options */
 	uint64_t minimum, maximum; /* maximum 0: no limit */
 	const struct name_table *names;
+	bool command_line_only; /* has no sense in a file */
+	bool reloadable;        /* a running daemon can take a new value */
 	/* Reads `value` into `target`. Returns 0, or -EINVAL with *why (static text) set. */
 	int (*parse)(const char *value, void *target, const char **why);
 };
@@ -68,7 +75,7 @@ enum options_outcome {
  * Parses argv[1..] (argv[0] is the verb) into `options`, which holds the defaults and is changed as a
  * whole or not at all. -h and --help are understood for every verb. Options and positional arguments
  * may be mixed; afterwards argv[*first..argc-1] are the positional ones. The last of several equal
- * options holds, except that OPTION_PORTS and OPTION_NAMES add up.
+ * options holds, except that OPTION_PORTS and OPTION_NAMES add up, in place of what the default was.
  * Returns enum options_outcome, or -EINVAL after a message on standard error (exit status 2), or
  * -ENOMEM. Not thread-safe (getopt_long).
  */

@@ -48,26 +48,33 @@ static int number_parse(const struct option_spec *option, const char *value, uin
 	return 0;
 }
 
-/* Seconds with up to nine decimals. */
+/* Seconds with up to nine decimals, or minutes, hours, days likewise. */
 static bool duration_read(const char *text, uint64_t *span_ns)
 {
-	uint64_t seconds = 0, fraction_ns = 0, unit_ns = NS_PER_S;
+	uint64_t whole = 0, fraction_ns = 0, digit_ns = NS_PER_S, seconds = 1;
 
-	if (*text != '.' && !number_read(text, &seconds, &text))
+	if (*text != '.' && !number_read(text, &whole, &text))
 		return false;
 	if (*text == '.') {
 		if (!isdigit((unsigned char)*++text))
 			return false;
 		for (; isdigit((unsigned char)*text); text++) {
-			unit_ns /= 10;
-			if (!unit_ns)
+			digit_ns /= 10;
+			if (!digit_ns)
 				return false;
-			fraction_ns += (uint64_t)(*text - '0') * unit_ns;
+			fraction_ns += (uint64_t)(*text - '0') * digit_ns;
 		}
 	}
-	if (*text || seconds >= UINT64_MAX / NS_PER_S)
+	switch (*text) {
+	case 'd': seconds = 86400; break;
+	case 'h': seconds = 3600; break;
+	case 'm': seconds = 60; break;
+	}
+	if (*text && strchr("dhms", *text))
+		text++;
+	if (*text || whole >= UINT64_MAX / NS_PER_S / seconds)
 		return false;
-	*span_ns = seconds * NS_PER_S + fraction_ns;
+	*span_ns = (whole * NS_PER_S + fraction_ns) * seconds;
 	return true;
 }
 
@@ -75,10 +82,33 @@ static int duration_parse(const struct option_spec *option, const char *value, u
 			  char why[OPTION_WHY_BYTES])
 {
 	if (!duration_read(value, span_ns))
-		return fail(why, "must be a number of seconds, such as 5 or 0.25");
+		return fail(why,
+			    "must be a number of seconds, such as 5 or 0.25, or with a unit, such as 10m, 12h, 30d");
 	if (*span_ns < option->minimum || (option->maximum && *span_ns > option->maximum))
 		return fail(why, "must be from %g to %g seconds", (double)option->minimum / (double)NS_PER_S,
 			    (double)(option->maximum ? option->maximum : UINT64_MAX) / (double)NS_PER_S);
+	return 0;
+}
+
+static int size_parse(const struct option_spec *option, const char *value, uint64_t *bytes, char why[OPTION_WHY_BYTES])
+{
+	static const char units[] = "KMG";
+	const char *end, *unit;
+	unsigned shift = 0;
+	uint64_t number;
+	bool valid = number_read(value, &number, &end);
+
+	if (valid && *end && (unit = strchr(units, *end))) {
+		shift = 10 * (unsigned)(unit - units + 1);
+		end++;
+	}
+	if (!valid || *end || number > UINT64_MAX >> shift)
+		return fail(why, "must be a number of bytes, such as 1048576, or with a unit, such as 512K, 64M, 2G");
+	number <<= shift;
+	if (number < option->minimum || (option->maximum && number > option->maximum))
+		return fail(why, "must be from %llu to %llu bytes", (unsigned long long)option->minimum,
+			    (unsigned long long)(option->maximum ? option->maximum : UINT64_MAX));
+	*bytes = number;
 	return 0;
 }
 
@@ -162,8 +192,13 @@ static int u32_store(const struct option_spec *option, const char *value, uint32
 static int u64_store(const struct option_spec *option, const char *value, uint64_t *target, char why[OPTION_WHY_BYTES])
 {
 	uint64_t number = 0;
-	int error = option->type == OPTION_DURATION ? duration_parse(option, value, &number, why)
-						    : number_parse(option, value, UINT64_MAX, &number, why);
+	int error;
+
+	switch (option->type) {
+	case OPTION_DURATION: error = duration_parse(option, value, &number, why); break;
+	case OPTION_SIZE: error = size_parse(option, value, &number, why); break;
+	default: error = number_parse(option, value, UINT64_MAX, &number, why);
+	}
 
 	if (!error)
 		*target = number;
@@ -195,6 +230,7 @@ int option_value_store(const struct option_spec *option, const char *value, void
 	case OPTION_FLAG: *(bool *)target = true; return 0;
 	case OPTION_U32: return u32_store(option, value, target, why);
 	case OPTION_U64:
+	case OPTION_SIZE:
 	case OPTION_DURATION: return u64_store(option, value, target, why);
 	case OPTION_STRING: *(const char **)target = value; return 0;
 	case OPTION_NAME: return name_store(option, value, target, why);
@@ -203,4 +239,50 @@ int option_value_store(const struct option_spec *option, const char *value, void
 	case OPTION_CUSTOM: return custom_store(option, value, target, why);
 	}
 	return -EINVAL;
+}
+
+void option_value_clear(const struct option_spec *option, void *target)
+{
+	if (option->type == OPTION_NAMES)
+		*(uint64_t *)target = 0;
+	else if (option->type == OPTION_PORTS)
+		((struct port_list *)target)->count = 0;
+}
+
+static size_t value_bytes(const struct option_spec *option)
+{
+	switch (option->type) {
+	case OPTION_FLAG: return sizeof(bool);
+	case OPTION_STRING: return sizeof(const char *);
+	case OPTION_PORTS: return sizeof(struct port_list);
+	case OPTION_U64:
+	case OPTION_SIZE:
+	case OPTION_DURATION:
+	case OPTION_NAMES: return sizeof(uint64_t);
+	case OPTION_U32:
+	case OPTION_NAME:
+	case OPTION_CUSTOM: break;
+	}
+	return sizeof(uint32_t);
+}
+
+bool option_value_differs(const struct option_spec *option, const void *one, const void *other)
+{
+	if (option->type == OPTION_STRING) {
+		const char *text = *(const char *const *)one, *other_text = *(const char *const *)other;
+
+		return text != other_text && (!text || !other_text || strcmp(text, other_text));
+	}
+	if (option->type == OPTION_PORTS) {
+		const struct port_list *list = one, *other_list = other;
+
+		return list->count != other_list->count ||
+		       memcmp(list->ranges, other_list->ranges, list->count * sizeof(list->ranges[0]));
+	}
+	return memcmp(one, other, value_bytes(option));
+}
+
+void option_value_copy(const struct option_spec *option, void *target, const void *source)
+{
+	memcpy(target, source, value_bytes(option));
 }

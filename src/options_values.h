@@ -16,4 +16,12 @@
  */
 int option_value_store(const struct option_spec *option, const char *value, void *target, char why[OPTION_WHY_BYTES]);
 
+/* Values that add up (OPTION_NAMES, OPTION_PORTS) begin with nothing; others are left alone. */
+void option_value_clear(const struct option_spec *option, void *target);
+
+/* Do two values of this option differ? Those of an OPTION_CUSTOM must be of four bytes. */
+bool option_value_differs(const struct option_spec *option, const void *one, const void *other);
+/* Takes the value over. */
+void option_value_copy(const struct option_spec *option, void *target, const void *source);
+
 #endif

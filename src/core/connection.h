@@ -20,6 +20,7 @@
 typedef uint32_t slot_t;
 
 #define CONNECTION_PATH_SHORT 4
+#define CONNECTION_STATES     16 /* Linux numbering, enum tcp_state */
 #define ENDING_PATH_MORE      (REPORT_STATES_MAX - CONNECTION_PATH_SHORT)
 
 /* A connection is in at most one queue; each has its own deadline rule (tracker.c). */

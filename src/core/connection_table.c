@@ -33,6 +33,9 @@ struct connection_table {
 	uint32_t mask;
 	uint64_t seed;
 	struct queue queues[QUEUES];
+	uint32_t live_in_state[CONNECTION_STATES];
+	struct live_facts **facts; /* by chunk of `connections`; what nobody asked for has no memory */
+	uint32_t facts_chunks;
 };
 
 static int slab_init(struct slab *slab, uint32_t max, size_t object_bytes)
@@ -106,12 +109,20 @@ struct connection_table *connection_table_create(uint32_t max, uint64_t seed)
 	return table;
 }
 
+static uint32_t chunk_count(const struct connection_table *table)
+{
+	return table->connections.max / CHUNK_SLOTS + 2;
+}
+
 void connection_table_destroy(struct connection_table *table)
 {
 	if (!table)
 		return;
 	slab_fini(&table->connections);
 	slab_fini(&table->endings);
+	for (uint32_t i = 0; table->facts && i < chunk_count(table); i++)
+		free(table->facts[i]);
+	free(table->facts);
 	free(table->by_cookie);
 	free(table->by_tuple);
 	free(table);
@@ -260,6 +271,8 @@ void connection_enqueue(struct connection_table *table, struct connection *conne
 
 	connection_dequeue(table, connection);
 	connection->queue = queue;
+	if (queue == QUEUE_LIVE)
+		table->live_in_state[connection->state]++;
 	connection->queue_previous = into->last;
 	connection->queue_next = 0;
 	if (into->last)
@@ -285,7 +298,58 @@ void connection_dequeue(struct connection_table *table, struct connection *conne
 	else
 		from->last = connection->queue_previous;
 	from->length--;
+	if (connection->queue == QUEUE_LIVE)
+		table->live_in_state[connection->state]--;
 	connection->queue = QUEUE_NONE;
+}
+
+void connection_set_state(struct connection_table *table, struct connection *connection, uint8_t state)
+{
+	if (connection->queue == QUEUE_LIVE) {
+		table->live_in_state[connection->state]--;
+		table->live_in_state[state]++;
+	}
+	connection->state = state;
+}
+
+uint32_t connection_live_in_state(const struct connection_table *table, uint8_t state)
+{
+	return state < CONNECTION_STATES ? table->live_in_state[state] : 0;
+}
+
+const struct connection *connection_live_at(const struct connection_table *table, slot_t slot)
+{
+	/* What is not in use was taken out of its queue before. */
+	const struct connection *connection = slab_at(&table->connections, slot);
+
+	return connection->queue == QUEUE_LIVE ? connection : NULL;
+}
+
+slot_t connection_slots(const struct connection_table *table)
+{
+	return table->connections.used;
+}
+
+struct live_facts *connection_facts(struct connection_table *table, const struct connection *connection, bool make)
+{
+	slot_t slot = connection_slot(table, connection);
+	struct live_facts **chunk, *facts;
+
+	if (!table->facts && make)
+		table->facts = calloc(chunk_count(table), sizeof(struct live_facts *));
+	if (!table->facts)
+		return NULL;
+	chunk = &table->facts[slot >> CHUNK_SHIFT];
+	if (!*chunk && make) {
+		*chunk = calloc(CHUNK_SLOTS, sizeof(struct live_facts));
+		table->facts_chunks += *chunk != NULL;
+	}
+	if (!*chunk)
+		return NULL;
+	facts = &(*chunk)[slot & (CHUNK_SLOTS - 1)];
+	if (make)
+		facts->cookie = connection->cookie;
+	return facts->cookie == connection->cookie ? facts : NULL;
 }
 
 struct connection *connection_first(struct connection_table *table, enum connection_queue queue)
@@ -316,5 +380,6 @@ static size_t slab_bytes(const struct slab *slab)
 size_t connection_table_bytes(const struct connection_table *table)
 {
 	return slab_bytes(&table->connections) + slab_bytes(&table->endings) +
-	       2 * ((size_t)table->mask + 1) * sizeof(slot_t);
+	       2 * ((size_t)table->mask + 1) * sizeof(slot_t) +
+	       (size_t)table->facts_chunks * CHUNK_SLOTS * sizeof(struct live_facts);
 }

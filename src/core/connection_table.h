@@ -45,6 +45,16 @@ void connection_dequeue(struct connection_table *table, struct connection *conne
 struct connection *connection_first(struct connection_table *table, enum connection_queue queue);
 struct connection *connection_next(struct connection_table *table, const struct connection *connection);
 
+/* Every change of a connection's state goes through here, so that live ones are counted by state. */
+void connection_set_state(struct connection_table *table, struct connection *connection, uint8_t state);
+uint32_t connection_live_in_state(const struct connection_table *table, uint8_t state);
+/* The live connection in this slot or NULL; slots from 1 to connection_slots() have been in use. */
+const struct connection *connection_live_at(const struct connection_table *table, slot_t slot);
+slot_t connection_slots(const struct connection_table *table);
+
+/* The facts of a connection, with room made for them where `make` is set; NULL: none, or no memory. */
+struct live_facts *connection_facts(struct connection_table *table, const struct connection *connection, bool make);
+
 uint32_t connection_count(const struct connection_table *table);
 uint32_t connection_queue_length(const struct connection_table *table, enum connection_queue queue);
 /* Bytes of memory in use by slabs and indexes. */

@@ -113,8 +113,7 @@ static void fill_keepalive(const struct tracker *tracker, const struct connectio
 		report->keepalive_probes_sent = close->probes_out;
 }
 
-static void fill_numbers(const struct tracker *tracker, const struct connection *connection,
-			 const struct event_close *close, struct connection_report *report)
+static void numbers_absent(const struct connection *connection, struct connection_report *report)
 {
 	report->retransmits = connection->retransmits;
 	report->silent_ns = ABSENT_U64;
@@ -123,6 +122,12 @@ static void fill_numbers(const struct tracker *tracker, const struct connection 
 	report->user_timeout_ms = report->srtt_us = ABSENT_U32;
 	report->keepalive_idle_s = report->keepalive_interval_s = ABSENT_U32;
 	report->keepalive_probes = report->keepalive_probes_sent = ABSENT_U32;
+}
+
+static void fill_numbers(const struct tracker *tracker, const struct connection *connection,
+			 const struct event_close *close, struct connection_report *report)
+{
+	numbers_absent(connection, report);
 	if (!close->header.kind)
 		return;
 	report->bytes_sent = close->bytes_sent;
@@ -227,4 +232,44 @@ void report_fill(struct tracker *tracker, struct connection *connection, struct 
 	fill_numbers(tracker, connection, &ending->close, report);
 	fill_completeness(tracker, connection, ending, report);
 	judge_report(tracker, connection, ending, report);
+}
+
+/* What the last listing told stands in for what the close would have told. */
+static void fill_live_facts(const struct connection *connection, const struct live_facts *facts,
+			    struct connection_report *report)
+{
+	report->unacked_bytes = facts->unacked_bytes;
+	report->unread_bytes = facts->unread_bytes;
+	if (facts->silent_ms != UINT32_MAX)
+		report->silent_ns = facts->silent_ms * NS_PER_MS;
+	if (facts->user_timeout_ms)
+		report->user_timeout_ms = facts->user_timeout_ms;
+	report->has_keepalive = true;
+	report->keepalive_enabled = facts->flags & EVENT_KEEPALIVE_ON;
+	if (!report->keepalive_enabled)
+		return;
+	report->keepalive_idle_s = facts->keepalive_idle_s;
+	report->keepalive_interval_s = facts->keepalive_interval_s;
+	report->keepalive_probes = facts->keepalive_probes;
+	report->keepalive_probes_sent = connection->probes_sent;
+}
+
+void tracker_report_live(struct tracker *tracker, const struct connection *connection, uint64_t now_ns,
+			 struct connection_report *report)
+{
+	static const struct ending none;
+	const struct ending *ending = connection_ending_get(tracker->table, connection);
+	const struct live_facts *facts = tracker_facts(tracker, connection);
+
+	memset(report, 0, sizeof(*report));
+	fill_identity(connection, report);
+	report->exit_code = report->exit_signal = -1;
+	report->completeness = connection->flags & (CONNECTION_BIRTH_UNSEEN | CONNECTION_GAP) ? COMPLETENESS_PARTIAL
+											      : COMPLETENESS_COMPLETE;
+	fill_times(connection, ending ? ending : &none, report);
+	report->end_ns = now_ns;
+	fill_process(connection, report);
+	numbers_absent(connection, report);
+	if (facts)
+		fill_live_facts(connection, facts, report);
 }

@@ -120,7 +120,7 @@ static void birth_active(struct tracker *tracker, const struct event_birth *even
 		connection->flags |= CONNECTION_SOCKET_REUSED;
 	birth_fill(connection, event);
 	connection->role = ROLE_CLIENT;
-	connection->state = TCP_CLOSE;
+	connection_set_state(tracker->table, connection, TCP_CLOSE);
 	lifecycle_transition(tracker, connection, TCP_CLOSE, TCP_SYN_SENT, event->header.flags, event->header.time_ns);
 	if (event->header.flags & EVENT_TASK_ACTS)
 		lifecycle_own(tracker, connection, SOURCE_CONNECT, event->header.pid, event->uid, event->comm);
@@ -140,7 +140,7 @@ static struct connection *birth_passive_begin(struct tracker *tracker, const str
 		return NULL;
 	birth_fill(connection, event);
 	connection->role = ROLE_SERVER;
-	connection->state = TCP_SYN_RECV;
+	connection_set_state(tracker->table, connection, TCP_SYN_RECV);
 	lifecycle_path_add(tracker, connection, start_ns, TCP_SYN_RECV);
 	connection->last_ns = event->header.time_ns;
 	listener = listener_find(tracker, &event->tuple);
@@ -435,11 +435,6 @@ const struct tracker_stats *tracker_stats(const struct tracker *tracker)
 const struct connection *tracker_find(struct tracker *tracker, uint64_t cookie)
 {
 	return connection_find(tracker->table, cookie);
-}
-
-uint32_t tracker_live(const struct tracker *tracker)
-{
-	return connection_queue_length(tracker->table, QUEUE_LIVE);
 }
 
 bool tracker_wants_owners(const struct tracker *tracker)

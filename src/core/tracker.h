@@ -22,8 +22,6 @@ struct tracker_config {
 /* Called for each report, in the order in which they become final. The report lives for the call. */
 typedef void (*tracker_report_fn)(void *arg, const struct connection_report *report);
 
-#define TRACKER_STATES 16
-
 typedef void (*tracker_walk_fn)(void *arg, const struct connection *connection);
 
 struct tracker_stats {
@@ -70,7 +68,7 @@ const struct connection *tracker_find(struct tracker *tracker, uint64_t cookie);
 uint64_t tracker_rule_seen(const struct tracker *tracker, const struct machine_rule *rule);
 uint32_t tracker_live(const struct tracker *tracker);
 /* Of these, how many in each state; index as enum tcp_state. */
-void tracker_live_by_state(const struct tracker *tracker, uint32_t counts[TRACKER_STATES]);
+void tracker_live_by_state(const struct tracker *tracker, uint32_t counts[CONNECTION_STATES]);
 /*
  * Goes through the live connections, at most `limit` slots of the table from *cursor (0 at first) on. Returns false
  * when it has been through all. Between two calls events may be taken in: what lives throughout is shown once, what

@@ -354,7 +354,7 @@ static struct connection *handshake_begin(struct tracker *tracker, const struct 
 	connection->tuple = event->tuple;
 	connection->family = event->family;
 	connection->role = ROLE_SERVER;
-	connection->state = TCP_NEW_SYN_RECV;
+	connection_set_state(tracker->table, connection, TCP_NEW_SYN_RECV);
 	connection->uid = UINT32_MAX;
 	lifecycle_path_add(tracker, connection, first_ns, TCP_SYN_RECV);
 	listener = connection_find(tracker->table, event->header.cookie);

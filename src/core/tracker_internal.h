@@ -2,7 +2,7 @@
 /*
  * tracker_internal.h: what the parts of the tracker share: tracker.c (dispatch, births), tracker_path.c (states),
  * tracker_listen.c (listeners), tracker_end.c (closing, minisocks, reports), tracker_sync.c (listed sockets,
- * losses), tracker_judge.c (conformance), tracker_timed.c (the same, of timers).
+ * losses), tracker_live.c (what lives on), tracker_judge.c (conformance), tracker_timed.c (the same, of timers).
  */
 #ifndef LASTACK_CORE_TRACKER_INTERNAL_H
 #define LASTACK_CORE_TRACKER_INTERNAL_H
@@ -117,6 +117,9 @@ void handshake_event(struct tracker *tracker, const struct event_synack *event);
 /* report_fill.c: everything but the revision, which counts how often it was given. */
 void report_fill(struct tracker *tracker, struct connection *connection, struct ending *ending,
 		 struct connection_report *report);
+
+/* tracker_live.c */
+void facts_take(struct tracker *tracker, const struct connection *connection, const struct event_existing *event);
 
 /* tracker_sync.c */
 /* May an event from this time on be among those that were lost? */

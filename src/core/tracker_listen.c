@@ -20,7 +20,7 @@ void listener_add(struct tracker *tracker, struct connection *connection)
 
 	tracker->stats.births--;
 	lifecycle_leave_live(tracker, connection);
-	connection->state = TCP_LISTEN;
+	connection_set_state(tracker->table, connection, TCP_LISTEN);
 	connection->tuple_next = *bucket;
 	*bucket = connection_slot(tracker->table, connection);
 }

@@ -53,7 +53,7 @@ static void follow(struct tracker *tracker, struct connection *connection, uint8
 	}
 	if (from != to)
 		lifecycle_path_add(tracker, connection, time_ns, to);
-	connection->state = to;
+	connection_set_state(tracker->table, connection, to);
 	connection->last_ns = time_ns;
 }
 

@@ -32,7 +32,7 @@ static void existing_begin(struct tracker *tracker, const struct event_existing 
 	connection->family = event->family;
 	connection->cgroup = event->cgroup;
 	connection->uid = event->uid;
-	connection->state = event->state;
+	connection_set_state(tracker->table, connection, event->state);
 	connection->last_ns = event->header.time_ns;
 	connection->flags |= CONNECTION_SEEN;
 	if (event->state == TCP_LISTEN) {
@@ -49,6 +49,7 @@ static void existing_begin(struct tracker *tracker, const struct event_existing 
 		tracker->stats.existing++;
 	}
 	existing_own(tracker, connection, event);
+	facts_take(tracker, connection, event);
 }
 
 static bool listed_is_newer(const struct connection *connection, const struct event_existing *event)
@@ -73,10 +74,11 @@ static void existing_compare(struct tracker *tracker, struct connection *connect
 	if (connection->queue != QUEUE_LIVE && connection->state != TCP_LISTEN)
 		return; /* closed since: nothing to learn */
 	existing_own(tracker, connection, event);
+	facts_take(tracker, connection, event);
 	if (connection->state == event->state || !listed_is_newer(connection, event))
 		return;
 	judge_missed(tracker, connection, event->state, event->header.time_ns);
-	connection->state = event->state;
+	connection_set_state(tracker->table, connection, event->state);
 	connection->last_ns = event->header.time_ns;
 	if (!connection->tuple.local_port)
 		connection->tuple.local_port = event->tuple.local_port;

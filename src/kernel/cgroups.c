@@ -3,22 +3,30 @@
  * cgroups.c: see cgroups.h. A cgroup's id is its file handle in the cgroup file system (kernfs, 64 bit),
  * so the kernel itself does the look-up.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "kernel/cgroups.h"
+#include "kernel/features.h"
 
 /* include/linux/exportfs.h: FILEID_KERNFS */
 #define HANDLE_TYPE_KERNFS 0xfe
 #define MOUNT_BYTES        256
+#define PATH_BYTES         1024
+#define WALK_DEPTH         16
+#define WALK_INTERVAL_NS   1000000000ULL
 
 struct cgroups {
 	char mount[MOUNT_BYTES];
 	int fd;
+	uint64_t walked_ns; /* when the tree was last walked for a path */
 };
 
 struct kernfs_handle {
@@ -60,13 +68,59 @@ void cgroups_close(struct cgroups *cgroups)
 	free(cgroups);
 }
 
-int cgroups_path(const struct cgroups *cgroups, uint64_t id, char *path, size_t size)
+/* The directory with this inode, which is the cgroup's id, below `path`; appended to it. */
+static bool tree_find(char *path, size_t size, unsigned depth, uint64_t id)
+{
+	size_t length = strlen(path);
+	DIR *directory = depth ? opendir(path) : NULL;
+	struct dirent *entry;
+	bool found = false;
+
+	while (directory && !found && (entry = readdir(directory))) {
+		if (entry->d_type != DT_DIR || entry->d_name[0] == '.' || length + strlen(entry->d_name) + 2 > size)
+			continue;
+		path[length] = '/';
+		strcpy(path + length + 1, entry->d_name);
+		found = entry->d_ino == id || tree_find(path, size, depth - 1, id);
+		if (!found)
+			path[length] = '\0';
+	}
+	if (directory)
+		closedir(directory);
+	return found;
+}
+
+/*
+ * For those without CAP_DAC_READ_SEARCH. A host may have thousands of cgroups, so not more often than every second; an
+ * id that is asked for in between stays without a path.
+ */
+static int path_by_walk(struct cgroups *cgroups, uint64_t id, char *path, size_t size)
+{
+	uint64_t now_ns = feature_monotonic_ns();
+	char whole[PATH_BYTES];
+	struct stat root;
+
+	if (!fstat(cgroups->fd, &root) && root.st_ino == id) {
+		snprintf(path, size, "/");
+		return 0;
+	}
+	if (now_ns - cgroups->walked_ns < WALK_INTERVAL_NS)
+		return -EAGAIN;
+	cgroups->walked_ns = now_ns;
+	snprintf(whole, sizeof(whole), "%s", cgroups->mount);
+	if (!tree_find(whole, sizeof(whole), WALK_DEPTH, id))
+		return -ENOENT;
+	snprintf(path, size, "%s", whole + strlen(cgroups->mount));
+	return 0;
+}
+
+int cgroups_path(struct cgroups *cgroups, uint64_t id, char *path, size_t size)
 {
 	struct kernfs_handle handle = {
 		.handle = {.handle_bytes = sizeof(handle.id), .handle_type = HANDLE_TYPE_KERNFS},
 		.id = id,
 	};
-	char link[64], whole[1024];
+	char link[64], whole[PATH_BYTES];
 	size_t prefix;
 	ssize_t length;
 	int fd;
@@ -75,7 +129,7 @@ int cgroups_path(const struct cgroups *cgroups, uint64_t id, char *path, size_t 
 		return -ENOENT;
 	fd = open_by_handle_at(cgroups->fd, &handle.handle, O_PATH | O_CLOEXEC);
 	if (fd < 0)
-		return -errno;
+		return errno == EPERM ? path_by_walk(cgroups, id, path, size) : -errno;
 	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
 	length = readlink(link, whole, sizeof(whole) - 1);
 	close(fd);
@@ -92,7 +146,7 @@ int cgroups_path(const struct cgroups *cgroups, uint64_t id, char *path, size_t 
 int cgroups_id(const struct cgroups *cgroups, const char *path, uint64_t *id)
 {
 	struct kernfs_handle handle = {.handle = {.handle_bytes = sizeof(handle.id)}};
-	char whole[1024];
+	char whole[PATH_BYTES];
 	int mount;
 
 	if (!cgroups)

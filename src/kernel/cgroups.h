@@ -15,9 +15,10 @@ struct cgroups *cgroups_open(void);
 void cgroups_close(struct cgroups *cgroups);
 /*
  * Writes the path ("/system.slice/nginx.service", "/" for the root). Returns 0, or -errno where the
- * cgroup is gone or may not be looked up (it takes CAP_DAC_READ_SEARCH). cgroups may be NULL.
+ * cgroup is gone. Without CAP_DAC_READ_SEARCH the whole tree is gone through, and -EAGAIN says that this was done too
+ * lately to be done again. cgroups may be NULL.
  */
-int cgroups_path(const struct cgroups *cgroups, uint64_t id, char *path, size_t size);
+int cgroups_path(struct cgroups *cgroups, uint64_t id, char *path, size_t size);
 /* The id of a path such as "/system.slice/nginx.service". Returns 0 or -errno. */
 int cgroups_id(const struct cgroups *cgroups, const char *path, uint64_t *id);
 

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -27,6 +28,7 @@ struct netns_list {
 	int fd[NETNS_MAX];
 	size_t count;
 	uint32_t unreachable;
+	bool away; /* from the namespace that the caller was in */
 };
 
 static void netns_add(struct netns_list *list, const char *path)
@@ -77,18 +79,24 @@ static void netns_collect(struct netns_list *list)
 static int visit_all(struct netns_list *list, netns_visit_fn visit, void *arg)
 {
 	int home = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC), status = 0;
+	struct stat here;
 
-	if (home < 0)
+	if (home < 0 || fstat(home, &here))
 		return -errno;
 	netns_collect(list);
 	for (size_t i = 0; i < list->count; i++) {
-		if (setns(list->fd[i], CLONE_NEWNET))
+		/* Where one is already, no privilege is needed. */
+		bool is_home = list->inode[i] == here.st_ino && !list->away;
+
+		if (!is_home && setns(list->fd[i], CLONE_NEWNET)) {
 			list->unreachable++;
-		else
+		} else {
+			list->away |= !is_home;
 			status = visit(arg, (uint32_t)list->inode[i]);
+		}
 		close(list->fd[i]);
 	}
-	if (setns(home, CLONE_NEWNET) && errno != EPERM)
+	if (list->away && setns(home, CLONE_NEWNET))
 		status = -errno;
 	close(home);
 	return status;

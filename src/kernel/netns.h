@@ -13,7 +13,8 @@ typedef int (*netns_visit_fn)(void *arg, uint32_t inode);
 
 /*
  * Visits each namespace once and comes back. Returns 0 or the last visit's -errno; *unreachable counts those that
- * could not be entered. Not for programs with several threads.
+ * could not be entered; those of processes that it may not look at are not found. Only for the main thread, as
+ * /proc/self is the main thread's.
  */
 int netns_visit(netns_visit_fn visit, void *arg, uint32_t *unreachable);
 

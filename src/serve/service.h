@@ -43,7 +43,7 @@ struct service_status {
 	int64_t started_wall_us;
 	uint64_t uptime_ns;
 	bool ready, stopping;
-	uint32_t live, live_by_state[TRACKER_STATES];
+	uint32_t live, live_by_state[CONNECTION_STATES];
 	uint32_t max_connections;
 	uint64_t tracker_bytes;
 	const struct tracker_stats *tracker;
@@ -58,9 +58,9 @@ struct service_status {
 	struct report_files_status files;
 	struct server_status control, http;
 	/* The last audit. */
-	int64_t audit_wall_us; /* 0: none yet */
-	uint32_t audit_netns;  /* namespaces that were read */
-	uint64_t audits;       /* done */
+	int64_t audit_wall_us;             /* 0: none yet */
+	uint32_t audit_netns;              /* namespaces that were read */
+	uint64_t audits;                   /* done */
 	const struct service_audit *audit; /* AUDIT_COUNTERS of them */
 };
 
@@ -68,10 +68,11 @@ struct service {
 	void *arg;
 	/* Pointers in it live until the loop goes on. */
 	void (*status)(void *arg, struct service_status *status);
-	/* Sockets are listed again, unless that was done within the last second: facts of live connections are new then. */
+	/* Sockets are listed again, unless that was done within the last second: facts of live connections are new
+	 * then. */
 	void (*refresh)(void *arg);
 	struct tracker *tracker;
-	const char *history_path; /* of the database, NULL: no history is kept */
+	const char *history_path;             /* of the database, NULL: no history is kept */
 	const struct report_context *context; /* host, clock, cgroups: on the loop's thread only */
 };
 

@@ -19,15 +19,15 @@ struct histogram {
 };
 
 struct totals {
-	uint64_t ended[connection_cause_count];     /* first revisions, by cause; the class follows from the cause */
-	uint64_t revised[connection_cause_count];   /* later revisions, by their cause */
+	uint64_t ended[connection_cause_count];   /* first revisions, by cause; the class follows from the cause */
+	uint64_t revised[connection_cause_count]; /* later revisions, by their cause */
 	uint64_t by_initiator[connection_initiator_count];
 	uint64_t by_completeness[completeness_count];
 	struct histogram duration[connection_class_count]; /* of those whose birth was seen */
 	struct histogram handshake;
-	struct histogram close_wait; /* time that a connection that has ended spent in CLOSE_WAIT */
+	struct histogram close_wait;         /* time that a connection that has ended spent in CLOSE_WAIT */
 	uint64_t bytes_sent, bytes_received; /* of connections that have ended */
-	uint64_t retransmits;        /* segments sent again, SYN-ACKs apart */
+	uint64_t retransmits;                /* segments sent again, SYN-ACKs apart */
 	uint64_t synack_retransmits;
 	uint64_t keepalive_probes, window_probes; /* sent */
 	uint64_t resets_sent[RESET_REASONS];      /* by the kernel's reason, index as in event.h; 0: none given */

@@ -38,7 +38,7 @@ struct history_query {
 	struct report_filter filter;
 	const char *remote; /* an address, NULL: any */
 	const char *local;
-	const char *id; /* of the report, or its cookie as a number: that connection only. NULL: any */
+	const char *id;    /* of the report, or its cookie as a number: that connection only. NULL: any */
 	uint64_t group_by; /* set of enum history_group, 0: rows as they are */
 	uint64_t limit;    /* rows at most, newest first; 0: no limit */
 };

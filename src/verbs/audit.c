@@ -4,40 +4,25 @@
  * the kernel's own counters there. How counting and reading are brought together is told in core/audit.h.
  */
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "core/audit.h"
-#include "kernel/features.h"
-#include "kernel/netns.h"
-#include "kernel/snmp.h"
 #include "report/audit_writer.h"
+#include "verbs/audit_marks.h"
 #include "verbs/filter_options.h"
 #include "verbs/verbs.h"
 #include "verbs/watch.h"
-
-/*
- * The kernel counts up to so much before or after the event of the same thing: mostly microseconds in one function, but
- * a connect() on loopback counts when the whole handshake is over, and a task can be preempted in between.
- */
-#define GUARD_NS (10 * 1000000ULL)
-
-struct readings {
-	struct audit_reading *of; /* by namespace */
-	size_t count, room;
-};
 
 struct audit {
 	struct watch_options watch;
 	enum report_format format;
 	bool all;
-	struct tally *tally, *start_low, *start_high, *end_low;
-	struct readings start, end;
-	uint64_t start_read_ns; /* when the first readings were complete */
+	struct tally *tally;
+	struct audit_mark start, end;
 	struct audit_facts facts;
 	int error;
 	unsigned unexplained;
+	struct text *text; /* where rows go */
 };
 
 static const char *const format_texts[] = {"table", "json"};
@@ -90,10 +75,11 @@ const struct option_verb audit_verb = {
 	.options_bytes = sizeof(struct audit),
 };
 
-/* ---- reading -------------------------------------------------------------------------------------- */
+/* ---- what the watching loop passes on --------------------------------------------------------------- */
 
-static bool is_wanted(const struct audit *audit, uint32_t netns)
+static bool is_wanted(void *arg, uint32_t netns)
 {
+	const struct audit *audit = arg;
 	const struct report_filter *filter = &audit->watch.pipeline.filter;
 
 	for (unsigned i = 0; i < filter->netns_count; i++)
@@ -102,98 +88,23 @@ static bool is_wanted(const struct audit *audit, uint32_t netns)
 	return !filter->netns_count;
 }
 
-struct reader {
-	const struct audit *audit;
-	struct readings *readings;
-};
-
-static int read_one(void *arg, uint32_t inode)
+static int mark(struct audit *audit, struct audit_mark *mark)
 {
-	struct reader *reader = arg;
-	struct readings *readings = reader->readings;
-	struct audit_reading *grown, *reading;
+	int status = audit_mark_take(mark, audit->tally, is_wanted, audit);
 
-	if (!is_wanted(reader->audit, inode))
-		return 0;
-	if (readings->count == readings->room) {
-		size_t room = readings->room ? readings->room * 2 : 16;
-
-		grown = realloc(readings->of, room * sizeof(*grown));
-		if (!grown)
-			return -ENOMEM;
-		readings->of = grown;
-		readings->room = room;
-	}
-	reading = &readings->of[readings->count];
-	memset(reading, 0, sizeof(*reading));
-	reading->netns = inode;
-	reading->cookie = netns_cookie_here();
-	if (!snmp_read(reading)) /* else it is not read */
-		readings->count++;
-	return 0;
-}
-
-static int read_all(const struct audit *audit, struct readings *readings)
-{
-	struct reader reader = {audit, readings};
-	uint32_t unreachable;
-	int status = netns_visit(read_one, &reader, &unreachable);
-
-	if (!status && unreachable)
+	if (!status && mark->unreachable)
 		fprintf(stderr, "lastack: %s: %u network namespaces could not be entered: they are not audited\n",
-			audit_verb.name, unreachable);
+			audit_verb.name, mark->unreachable);
 	return status;
-}
-
-static const struct audit_reading *reading_of(const struct readings *readings, uint32_t netns)
-{
-	for (size_t i = 0; i < readings->count; i++)
-		if (readings->of[i].netns == netns)
-			return &readings->of[i];
-	return NULL;
-}
-
-/* ---- what the watching loop passes on --------------------------------------------------------------- */
-
-static void facts_take(struct audit *audit, const struct monitor *monitor)
-{
-	static const struct {
-		const char *fact;
-		uint32_t kinds;
-	} kinds[] = {
-		{"retransmission", 1U << EVENT_RETRANSMIT},
-		{"SYN-ACK retransmission", 1U << EVENT_RETRANSMIT_SYNACK},
-		{"reset sent", 1U << EVENT_RESET_SENT},
-		{"probe", 1U << EVENT_PROBE},
-	};
-	const struct hook_choice *choices;
-	size_t count;
-
-	choices = monitor_hooks(monitor, &count);
-	for (size_t i = 0; i < count; i++)
-		for (size_t k = 0; k < sizeof(kinds) / sizeof(kinds[0]); k++) {
-			if (strcmp(choices[i].hook->fact, kinds[k].fact))
-				continue;
-			if (!choices[i].option)
-				audit->facts.kinds_missing |= kinds[k].kinds;
-			else if (kinds[k].kinds == 1U << EVENT_RESET_SENT)
-				audit->facts.reset_reasons = choices[i].option->arguments >= 3;
-		}
 }
 
 static int begin(void *arg, const struct monitor *monitor)
 {
 	struct audit *audit = arg;
-	int status;
 
-	facts_take(audit, monitor);
-	audit->start_low = tally_copy(audit->tally);
-	if (!audit->start_low)
-		return -ENOMEM;
-	usleep(GUARD_NS / 1000);
-	status = read_all(audit, &audit->start);
-	audit->start_read_ns = feature_monotonic_ns();
-	return status;
+	audit_facts_fill(&audit->facts, monitor);
+	usleep(AUDIT_GUARD_NS / 1000);
+	return mark(audit, &audit->start);
 }
 
 static void event(void *arg, struct tracker *tracker, const struct event_header *event)
@@ -207,10 +118,7 @@ static void tick(void *arg, uint64_t now_ns)
 {
 	struct audit *audit = arg;
 
-	if (!audit->start_read_ns || audit->start_high || now_ns < audit->start_read_ns + GUARD_NS)
-		return;
-	audit->start_high = tally_copy(audit->tally);
-	if (!audit->start_high)
+	if (audit_mark_settle(&audit->start, audit->tally, now_ns))
 		audit->error = -ENOMEM;
 }
 
@@ -225,62 +133,58 @@ static void loss(void *arg, const uint64_t lost[EVENT_KINDS])
 static int end(void *arg)
 {
 	struct audit *audit = arg;
-	int status;
+	int status = mark(audit, &audit->end);
 
-	audit->end_low = tally_copy(audit->tally);
-	if (!audit->end_low)
-		return -ENOMEM;
-	status = read_all(audit, &audit->end);
-	usleep(GUARD_NS / 1000); /* what was counted by now has its event before the hooks are taken off */
+	usleep(AUDIT_GUARD_NS / 1000); /* what was counted by now has its event before the hooks are taken off */
 	return status;
 }
 
 /* ---- outcome ---------------------------------------------------------------------------------------- */
 
-static void row_add(struct audit *audit, const struct audit_row *row, struct text *text)
+static void row_add(void *arg, const struct audit_row *row)
 {
+	struct audit *audit = arg;
 	bool quiet = !row->kernel && !row->lastack_max && !row->lastack_min;
 
 	audit->unexplained += row->verdict == AUDIT_UNEXPLAINED;
 	if (quiet && !audit->all)
 		return;
 	if (audit->format == REPORT_JSON)
-		audit_json_row(row, text);
+		audit_json_row(row, audit->text);
 	else
-		audit_table_row(row, text);
+		audit_table_row(row, audit->text);
 }
 
-static void netns_add(struct audit *audit, uint32_t netns, const struct audit_tallies *tallies, struct text *text)
+static void netns_add(struct audit *audit, uint32_t netns)
 {
-	const struct audit_reading *from = reading_of(&audit->start, netns), *to = reading_of(&audit->end, netns);
+	audit_marks_compare(&audit->start, &audit->end, netns, &audit->facts, row_add, audit);
+}
 
-	for (unsigned i = 0; i < AUDIT_COUNTERS; i++) {
-		struct audit_row row = audit_compare(i, netns, from, to, tallies, &audit->facts);
+/* All has been taken in: the guards are over. */
+static int marks_complete(struct audit *audit)
+{
+	int status = audit_mark_settle(&audit->start, audit->tally, UINT64_MAX);
 
-		row_add(audit, &row, text);
-	}
+	return status ? status : audit_mark_settle(&audit->end, audit->tally, UINT64_MAX);
 }
 
 static void finished(void *arg, struct pipeline *pipeline)
 {
 	struct audit *audit = arg;
-	struct audit_tallies tallies = {audit->start_low, audit->start_high, audit->end_low, audit->tally};
-	struct text *text = pipeline_text(pipeline);
 
-	if (!audit->end_low || audit->error)
+	if (!audit->end.read_ns || audit->error || (audit->error = marks_complete(audit)))
 		return;
-	if (!tallies.start_high) /* over before the readings at the start were behind us */
-		tallies.start_high = audit->tally;
+	audit->text = pipeline_text(pipeline);
 	if (audit->format != REPORT_JSON)
-		audit_table_header(text);
+		audit_table_header(audit->text);
 	for (size_t i = 0; i < audit->end.count; i++)
-		netns_add(audit, audit->end.of[i].netns, &tallies, text);
+		netns_add(audit, audit->end.of[i].netns);
 	/* Those that are gone. */
 	for (size_t i = 1; i < tally_netns_count(audit->tally); i++) {
 		uint32_t netns = tally_netns(audit->tally, i);
 
-		if (is_wanted(audit, netns) && !reading_of(&audit->end, netns))
-			netns_add(audit, netns, &tallies, text);
+		if (is_wanted(audit, netns) && !audit_mark_reading(&audit->end, netns))
+			netns_add(audit, netns);
 	}
 }
 
@@ -300,7 +204,7 @@ static void summary_print(const struct audit *audit)
 
 static int audit_run(struct audit *audit)
 {
-	struct watch_observer observer = {audit, begin, event, tick, loss, end};
+	struct feed_observer observer = {audit, begin, event, tick, loss, end};
 	int status;
 
 	audit->tally = tally_create();
@@ -318,11 +222,8 @@ static int audit_run(struct audit *audit)
 	if (status == EXIT_DONE && audit->unexplained)
 		status = EXIT_FINDINGS;
 	tally_destroy(audit->tally);
-	tally_destroy(audit->start_low);
-	tally_destroy(audit->start_high);
-	tally_destroy(audit->end_low);
-	free(audit->start.of);
-	free(audit->end.of);
+	audit_mark_free(&audit->start);
+	audit_mark_free(&audit->end);
 	return status;
 }
 

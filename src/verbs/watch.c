@@ -8,14 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/random.h>
 #include <sys/signalfd.h>
-#include <sys/utsname.h>
 #include <unistd.h>
 
-#include "kernel/cgroups.h"
 #include "kernel/features.h"
-#include "kernel/intake.h"
 #include "verbs/filter_options.h"
 #include "verbs/verbs.h"
 #include "verbs/watch.h"
@@ -26,7 +22,7 @@
 #define HINT_AFTER_NS 5000000000ULL
 
 static const char *const tier_texts[] = {"any", "fentry", "kprobe", "tracepoint"};
-static const struct name_table tier_names = {tier_texts, sizeof(tier_texts) / sizeof(tier_texts[0])};
+const struct name_table hook_tier_names = {tier_texts, sizeof(tier_texts) / sizeof(tier_texts[0])};
 
 static const struct option_spec specs[] = {
 	FILTER_OPTIONS(struct watch_options),
@@ -63,14 +59,15 @@ static const struct option_spec specs[] = {
 	{.long_name = "tier",
 	 .argument = "TIER",
 	 .type = OPTION_NAME,
-	 .names = &tier_names,
+	 .names = &hook_tier_names,
 	 .offset = offsetof(struct watch_options, tier),
 	 .help = "hooks of this tier only: any, fentry, kprobe, tracepoint (any: the best that works)"},
 };
 
 /* Both watch alike; they differ in what becomes of what was seen. */
 #define WATCH_OPTIONS                                                                                                  \
-	.options = specs, .option_count = sizeof(specs) / sizeof(specs[0]), .options_bytes = sizeof(struct watch_options)
+	.options = specs, .option_count = sizeof(specs) / sizeof(specs[0]),                                            \
+	.options_bytes = sizeof(struct watch_options)
 
 const struct option_verb live_verb = {
 	.name = "live",
@@ -93,12 +90,7 @@ const struct option_verb record_verb = {
 struct watch {
 	const char *verb;
 	struct watch_options *options;
-	struct monitor *monitor;
-	struct intake *intake;
-	struct pipeline *pipeline;
-	struct cgroups *cgroups;
-	struct recording_writer *recording;
-	int recording_error;
+	struct feed feed;
 	int output_error;
 	bool output_closed; /* whoever read our output has gone */
 	int signals, epoll;
@@ -120,156 +112,7 @@ int watch_ring_check(const struct option_verb *verb, const struct watch_options 
 	return 0;
 }
 
-/* ---- what the intake passes on ------------------------------------------------------------------- */
-
-static void record_status(struct watch *watch, int status)
-{
-	if (status && !watch->recording_error)
-		watch->recording_error = status;
-}
-
-static void learn_cgroup(struct watch *watch, uint64_t id)
-{
-	char path[1024] = "";
-
-	if (cgroups_path(watch->cgroups, id, path, sizeof(path)))
-		path[0] = '\0';
-	pipeline_cgroup(watch->pipeline, id, path);
-	if (watch->recording)
-		record_status(watch, recording_write_cgroup(watch->recording, id, path));
-}
-
-static void take_event(void *arg, const struct event_header *event)
-{
-	struct watch *watch = arg;
-	const struct watch_observer *observer = watch->options->observer;
-	uint64_t cgroup = pipeline_cgroup_of(event);
-
-	if (cgroup && !pipeline_knows_cgroup(watch->pipeline, cgroup))
-		learn_cgroup(watch, cgroup);
-	if (watch->recording)
-		record_status(watch, recording_write_event(watch->recording, event, event_size(event->kind)));
-	if (observer && observer->event)
-		observer->event(observer->arg, pipeline_tracker(watch->pipeline), event);
-	pipeline_event(watch->pipeline, event);
-}
-
-static void take_tick(void *arg, uint64_t now_ns)
-{
-	struct watch *watch = arg;
-	const struct watch_observer *observer = watch->options->observer;
-
-	if (watch->recording)
-		record_status(watch, recording_write_tick(watch->recording, now_ns));
-	pipeline_tick(watch->pipeline, now_ns);
-	if (observer && observer->tick)
-		observer->tick(observer->arg, now_ns);
-}
-
-static void take_loss(void *arg, uint64_t now_ns, const uint64_t lost[EVENT_KINDS])
-{
-	struct watch *watch = arg;
-	const struct watch_observer *observer = watch->options->observer;
-	struct recording_loss loss = {.time_ns = now_ns};
-
-	for (size_t kind = 0; kind < EVENT_KINDS; kind++)
-		loss.lost += loss.kind[kind] = lost[kind];
-	if (watch->recording)
-		record_status(watch, recording_write_loss(watch->recording, &loss));
-	pipeline_loss(watch->pipeline, lost);
-	if (observer && observer->loss)
-		observer->loss(observer->arg, lost);
-}
-
-static void take_resync_begin(void *arg, uint64_t now_ns)
-{
-	struct watch *watch = arg;
-
-	if (watch->recording)
-		record_status(watch, recording_write_resync_begin(watch->recording, now_ns));
-	pipeline_resync_begin(watch->pipeline, now_ns);
-}
-
-static void take_resync_end(void *arg, uint64_t now_ns)
-{
-	struct watch *watch = arg;
-
-	if (watch->recording)
-		record_status(watch, recording_write_resync_end(watch->recording, now_ns));
-	pipeline_resync_end(watch->pipeline, now_ns);
-}
-
-static bool wants_owners(void *arg)
-{
-	return pipeline_wants_owners(((struct watch *)arg)->pipeline);
-}
-
 /* ---- setting up ---------------------------------------------------------------------------------- */
-
-static void facts_fill(const struct watch_options *options, struct recording_facts *facts)
-{
-	struct utsname name;
-	char number[32];
-
-	memset(facts, 0, sizeof(*facts));
-	if (!uname(&name)) {
-		snprintf(facts->host, sizeof(facts->host), "%s", name.nodename);
-		snprintf(facts->kernel, sizeof(facts->kernel), "%s", name.release);
-	}
-	facts->tick_ns = feature_tick_ns();
-	facts->wall_minus_monotonic_ns = feature_wall_minus_monotonic_ns();
-	facts->start_ns = feature_monotonic_ns();
-	snprintf(number, sizeof(number), "%llu", (unsigned long long)options->pipeline.settle_ns);
-	recording_facts_set(facts, "settle_ns", number);
-	snprintf(number, sizeof(number), "%u", options->pipeline.max_connections);
-	recording_facts_set(facts, "max_connections", number);
-}
-
-/* The kernel side drops early what it can tell from the socket alone. */
-static int monitor_filter_fill(const struct watch *watch, const struct report_filter *from,
-			       struct monitor_filter *filter)
-{
-	memset(filter, 0, sizeof(*filter));
-	filter->family = (uint8_t)from->family;
-	filter->netns_count = from->netns_count;
-	memcpy(filter->netns, from->netns, sizeof(filter->netns));
-	filter->local_port_count = from->local_ports.count;
-	memcpy(filter->local_port, from->local_ports.ranges, sizeof(filter->local_port));
-	filter->remote_port_count = from->remote_ports.count;
-	memcpy(filter->remote_port, from->remote_ports.ranges, sizeof(filter->remote_port));
-	for (unsigned i = 0; i < from->cgroup_count; i++) {
-		int status = cgroups_id(watch->cgroups, from->cgroups[i], &filter->cgroup[filter->cgroup_count++]);
-
-		if (status) {
-			verb_fail(EXIT_USAGE, watch->verb, from->cgroups[i], strerror(-status));
-			return status;
-		}
-	}
-	return 0;
-}
-
-static int monitor_start(struct watch *watch)
-{
-	struct watch_options *options = watch->options;
-	struct monitor_config config = {
-		.ring_bytes = (uint32_t)options->ring_bytes,
-		.tier = options->tier,
-		.stray_resets = options->pipeline.events || options->recording || options->observer,
-	};
-	struct intake_sink sink = {watch,           take_event,  take_tick, take_loss, take_resync_begin,
-				   take_resync_end, wants_owners};
-	char why[512] = "";
-	int status;
-
-	if (monitor_filter_fill(watch, &options->pipeline.filter, &config.filter))
-		return EXIT_USAGE;
-	status = monitor_open(&watch->monitor, &config, why, sizeof(why));
-	if (status)
-		return verb_fail(status == -EPERM || status == -EOPNOTSUPP ? EXIT_UNSUPPORTED : EXIT_FAILED,
-				 watch->verb, "cannot watch", why[0] ? why : strerror(-status));
-	status = intake_create(&watch->intake, watch->monitor, &sink, options->owner_interval_ns);
-	return status ? verb_fail(EXIT_FAILED, watch->verb, "cannot watch", strerror(-status)) : EXIT_DONE;
-}
 
 /* Before anything that takes time: a signal that comes while the programs load must not go missing. */
 static int signals_take(struct watch *watch)
@@ -292,7 +135,7 @@ static int loop_start(struct watch *watch)
 	struct epoll_event ring = {.events = EPOLLIN}, signals = {.events = EPOLLIN};
 
 	watch->epoll = epoll_create1(EPOLL_CLOEXEC);
-	ring.data.fd = monitor_fd(watch->monitor);
+	ring.data.fd = monitor_fd(watch->feed.monitor);
 	ring.events |= EPOLLET; /* a nudge, not a state: below the quarter it stays quiet */
 	signals.data.fd = watch->signals;
 	if (watch->epoll < 0 || epoll_ctl(watch->epoll, EPOLL_CTL_ADD, ring.data.fd, &ring) ||
@@ -303,38 +146,30 @@ static int loop_start(struct watch *watch)
 
 static int watch_open(struct watch *watch)
 {
-	struct recording_facts facts;
-	int status;
+	const struct watch_options *options = watch->options;
+	struct feed_config config = {
+		.verb = watch->verb,
+		.pipeline = &options->pipeline,
+		.ring_bytes = options->ring_bytes,
+		.owner_interval_ns = options->owner_interval_ns,
+		.tier = options->tier,
+		.recording = options->recording,
+		.observer = options->observer,
+	};
+	int status = signals_take(watch);
 
-	status = signals_take(watch);
 	if (status)
 		return verb_fail(EXIT_FAILED, watch->verb, "cannot start", strerror(-status));
-	watch->cgroups = cgroups_open();
-	facts_fill(watch->options, &facts);
-	if (getrandom(&watch->options->pipeline.seed, sizeof(uint64_t), 0) < 0)
-		watch->options->pipeline.seed = facts.start_ns;
-	watch->pipeline = pipeline_create(&watch->options->pipeline, &facts);
-	if (!watch->pipeline)
-		return verb_fail(EXIT_FAILED, watch->verb, "cannot start", "out of memory");
-	status = monitor_start(watch);
+	status = feed_open(&watch->feed, &config);
 	if (status)
 		return status;
-	if (watch->options->recording) {
-		status = recording_create(watch->options->recording, &facts, &watch->recording);
-		if (status)
-			return verb_fail(EXIT_FAILED, watch->verb, watch->options->recording, strerror(-status));
-	}
 	status = loop_start(watch);
 	return status ? verb_fail(EXIT_FAILED, watch->verb, "cannot start", strerror(-status)) : EXIT_DONE;
 }
 
 static void watch_close(struct watch *watch)
 {
-	recording_abort(watch->recording);
-	intake_destroy(watch->intake);
-	monitor_close(watch->monitor);
-	pipeline_destroy(watch->pipeline);
-	cgroups_close(watch->cgroups);
+	feed_close(&watch->feed);
 	if (watch->signals >= 0)
 		close(watch->signals);
 	if (watch->epoll >= 0)
@@ -345,7 +180,7 @@ static void watch_close(struct watch *watch)
 
 static void write_out(struct watch *watch)
 {
-	struct text *text = pipeline_text(watch->pipeline);
+	struct text *text = pipeline_text(watch->feed.pipeline);
 	size_t written = 0;
 
 	while (written < text->length && !watch->output_error && !watch->output_closed) {
@@ -365,7 +200,7 @@ static void write_out(struct watch *watch)
 
 static void hint(struct watch *watch, uint64_t now_ns)
 {
-	if (watch->hinted || pipeline_reported(watch->pipeline) || watch->options->pipeline.silent ||
+	if (watch->hinted || pipeline_reported(watch->feed.pipeline) || watch->options->pipeline.silent ||
 	    now_ns - watch->start_ns < HINT_AFTER_NS)
 		return;
 	watch->hinted = true;
@@ -393,8 +228,8 @@ static int wait_ms(const struct watch *watch, uint64_t now_ns)
 
 static bool is_over(const struct watch *watch, uint64_t now_ns)
 {
-	return watch->output_closed || watch->output_error || watch->recording_error ||
-	       pipeline_is_done(watch->pipeline) || signal_came(watch) ||
+	return watch->output_closed || watch->output_error || watch->feed.recording_error ||
+	       pipeline_is_done(watch->feed.pipeline) || signal_came(watch) ||
 	       (watch->options->duration_ns && now_ns >= watch->start_ns + watch->options->duration_ns);
 }
 
@@ -408,7 +243,7 @@ static int watch_loop(struct watch *watch)
 		now_ns = feature_monotonic_ns();
 		if (epoll_wait(watch->epoll, &event, 1, wait_ms(watch, now_ns)) < 0 && errno != EINTR)
 			return -errno;
-		status = intake_poll(watch->intake);
+		status = intake_poll(watch->feed.intake);
 		write_out(watch);
 		hint(watch, now_ns);
 	} while (!status && !is_over(watch, feature_monotonic_ns()));
@@ -422,7 +257,7 @@ static void counts_print(const struct watch *watch)
 	uint64_t delivered[EVENT_KINDS], generated = 0, lost = 0, filtered = 0, taken = 0;
 	struct event_counts counts;
 
-	if (intake_counts(watch->intake, &counts, delivered))
+	if (intake_counts(watch->feed.intake, &counts, delivered))
 		return;
 	for (size_t kind = 0; kind < EVENT_KINDS; kind++) {
 		generated += counts.kind[kind].generated;
@@ -442,49 +277,44 @@ static void counts_print(const struct watch *watch)
 
 static int watch_finish(struct watch *watch, int status)
 {
-	const struct watch_observer *observer = watch->options->observer;
-	struct recording_writer *recording = watch->recording;
+	const struct feed_observer *observer = watch->options->observer;
+	struct feed *feed = &watch->feed;
+	int ended;
 
 	if (!status && observer && observer->end)
 		status = observer->end(observer->arg);
-	monitor_detach(watch->monitor);
-	if (!status) /* also where nobody wants more lines: every event is accounted for */
-		status = intake_drain(watch->intake);
-	pipeline_finish(watch->pipeline);
+	ended = feed_end(feed); /* also where nobody wants more lines: every event is accounted for */
 	if (watch->options->last)
-		watch->options->last(watch->options->last_arg, watch->pipeline);
+		watch->options->last(watch->options->last_arg, feed->pipeline);
 	write_out(watch);
-	watch->recording = NULL;
-	if (recording && watch->recording_error)
-		recording_abort(recording);
-	else if (recording)
-		watch->recording_error = recording_finish(recording);
+	feed_recording_finish(feed);
 	fprintf(stderr, "lastack: %s: ", watch->verb);
-	pipeline_summary(watch->pipeline, stderr);
+	pipeline_summary(feed->pipeline, stderr);
 	counts_print(watch);
-	if (watch->recording_error)
-		return verb_fail(EXIT_FAILED, watch->verb, watch->options->recording,
-				 strerror(-watch->recording_error));
+	if (feed->recording_error)
+		return verb_fail(EXIT_FAILED, watch->verb, watch->options->recording, strerror(-feed->recording_error));
 	if (watch->output_error)
 		return verb_fail(EXIT_FAILED, watch->verb, "standard output", strerror(watch->output_error));
+	if (!status)
+		status = ended;
 	return status ? verb_fail(EXIT_FAILED, watch->verb, "watching", strerror(-status)) : EXIT_DONE;
 }
 
 static int watch_begin(struct watch *watch)
 {
 	uint32_t unreachable = 0;
-	const struct watch_observer *observer = watch->options->observer;
-	int status = intake_start(watch->intake, &unreachable);
+	const struct feed_observer *observer = watch->options->observer;
+	int status = feed_begin(&watch->feed, &unreachable);
 
 	if (status)
 		return verb_fail(EXIT_FAILED, watch->verb, "listing the sockets that exist", strerror(-status));
 	if (observer && observer->begin)
-		status = observer->begin(observer->arg, watch->monitor);
+		status = observer->begin(observer->arg, watch->feed.monitor);
 	if (status)
 		return verb_fail(EXIT_FAILED, watch->verb, "cannot start", strerror(-status));
 	watch->start_ns = feature_monotonic_ns();
 	fprintf(stderr, "lastack: %s: watching; %u connections existed before\n", watch->verb,
-		tracker_live(pipeline_tracker(watch->pipeline)));
+		tracker_live(pipeline_tracker(watch->feed.pipeline)));
 	if (unreachable)
 		fprintf(stderr,
 			"lastack: %s: %u network namespaces could not be entered: their orphans are not known\n",

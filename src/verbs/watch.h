@@ -5,23 +5,7 @@
 #ifndef LASTACK_VERBS_WATCH_H
 #define LASTACK_VERBS_WATCH_H
 
-#include "kernel/monitor.h"
-#include "core/event_check.h"
-#include "pipeline/pipeline.h"
-
-/* Who looks on while this host is watched. Each function may be NULL. */
-struct watch_observer {
-	void *arg;
-	/* The hooks are attached and what existed has been taken in. Returns 0 or -errno, which ends it. */
-	int (*begin)(void *arg, const struct monitor *monitor);
-	/* Before the tracker takes it. */
-	void (*event)(void *arg, struct tracker *tracker, const struct event_header *event);
-	/* Everything up to now_ns has been taken in. */
-	void (*tick)(void *arg, uint64_t now_ns);
-	void (*loss)(void *arg, const uint64_t lost[EVENT_KINDS]);
-	/* It is over: the last thing before the hooks are taken off. Returns 0 or -errno. */
-	int (*end)(void *arg);
-};
+#include "verbs/feed.h"
 
 struct watch_options {
 	struct pipeline_options pipeline;
@@ -30,13 +14,15 @@ struct watch_options {
 	uint64_t owner_interval_ns;
 	unsigned tier; /* enum hook_tier */
 	bool only_v4, only_v6;
-	bool legend;                           /* only say what the short words mean */
-	const char *recording;                 /* path or NULL */
-	const struct watch_observer *observer; /* or NULL; also of resets without a connection */
+	bool legend;                          /* only say what the short words mean */
+	const char *recording;                /* path or NULL */
+	const struct feed_observer *observer; /* or NULL; also of resets without a connection */
 	/* Called at the end, with everything taken in: may add to the output. NULL: nothing to add. */
 	void (*last)(void *arg, struct pipeline *pipeline);
 	void *last_arg;
 };
+
+extern const struct name_table hook_tier_names; /* enum hook_tier */
 
 /* Defaults of every option. */
 void watch_options_init(struct watch_options *options);
