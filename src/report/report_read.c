@@ -246,7 +246,7 @@ static void duration_restore(const json_t *object, struct connection_report *rep
 	const json_t *duration = report_member(object, NULL, "duration_us");
 	int64_t apart_us = (int64_t)(report->end_ns - report->start_ns) / 1000;
 
-	if (report->start_ns == ABSENT_U64)
+	if (report->start_ns == ABSENT_U64 || report->end_ns == ABSENT_U64)
 		return;
 	if (duration ? json_integer_value(duration) == apart_us - 1 : apart_us == 0)
 		report->start_ns++;
@@ -256,14 +256,18 @@ static bool states_read(const json_t *object, struct connection_report *report)
 {
 	const json_t *states = report_member(object, NULL, "states"), *entry;
 	uint64_t start_ns = report->start_ns;
+	int64_t seen_us = report_member_number(object, NULL, "first_seen_us", -1);
 	size_t count = json_array_size(states), i;
 
 	if (!states)
 		return true;
 	if (!json_is_array(states) || count > REPORT_STATES_MAX)
 		return false;
-	/* Where the birth was not seen the times count from the first state, and the last one is the end. */
-	if (start_ns == ABSENT_U64 && count)
+	/* Where the birth was not seen the times count from the first state; unless that is told, the last is the end.
+	 */
+	if (start_ns == ABSENT_U64 && seen_us >= 0)
+		start_ns = 1000 * (uint64_t)seen_us;
+	else if (start_ns == ABSENT_U64 && count)
 		start_ns = report->end_ns -
 			   1000 * (uint64_t)report_member_number(json_array_get(states, count - 1), NULL, "at_us", 0);
 	json_array_foreach(states, i, entry)

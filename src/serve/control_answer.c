@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "core/tcp_machine.h"
+#include "report/report_read.h"
 #include "serve/control_internal.h"
 
 static const char *cgroup_path(const struct control *control, uint64_t cgroup)
@@ -73,29 +73,52 @@ static void list_slice(struct control_client *client)
 
 /* ---- show ------------------------------------------------------------------------------------------- */
 
+/* What only an end has is not there yet. */
+static void end_remove(json_t *line)
+{
+	static const char *const of_the_end[] = {"class", "cause", "initiator", "end_us"};
+
+	for (size_t i = 0; i < sizeof(of_the_end) / sizeof(of_the_end[0]); i++)
+		json_object_set_new(line, of_the_end[i], json_null());
+	json_object_set_new(line, "explain", json_string("The connection lives."));
+}
+
 /* The report line as far as it is known, and that it lives. */
 static void show_live(struct control_client *client, const struct connection *connection)
 {
 	struct control *control = client->control;
 	struct connection_report report;
+	char *whole = NULL, why[160];
+	json_t *line;
 
 	tracker_report_live(control->service->tracker, connection, control->now_ns, &report);
 	text_clear(&control->line);
 	if (report_writer_report(control->reports, &control->line, &report))
 		return;
+	line = report_line_load(control->line.data, control->line.length, why, sizeof(why));
+	if (line) {
+		end_remove(line);
+		whole = json_dumps(line, JSON_COMPACT);
+		json_decref(line);
+	}
+	if (!whole)
+		return;
 	text_append_str(&client->out, "{\"live\":true,\"now_us\":");
 	text_append_i64(&client->out, control_wall_us(control));
+	text_append_str(&client->out, ",\"first_seen_us\":");
+	text_append_i64(&client->out, field_wall_us(control->service->context, report.states[0].at_ns));
 	text_append_str(&client->out, ",\"state\":\"");
 	text_append_str(&client->out, name_of(&tcp_state_names, connection->state) ?: "UNKNOWN");
 	text_append_str(&client->out, "\",");
-	text_append(&client->out, control->line.data + 1, control->line.length - 1);
+	text_append_str(&client->out, whole + 1);
+	text_append_char(&client->out, '\n');
 	client->lines++;
+	free(whole);
 }
 
 static bool is_live(const struct connection *connection)
 {
-	return connection->queue != QUEUE_SETTLE && connection->queue != QUEUE_HOLD &&
-	       connection->queue != QUEUE_LINGER && connection->state != TCP_CLOSE;
+	return connection->queue == QUEUE_LIVE;
 }
 
 /* The numbers are the client's and the server's: which of them is ours depends on the role. */
