@@ -10,6 +10,7 @@
 const struct verb verbs[] = {
 	{&live_verb, verb_live},   {&record_verb, verb_record}, {&replay_verb, verb_replay},
 	{&audit_verb, verb_audit}, {&check_verb, verb_check},   {&machine_verb, verb_machine},
+	{&daemon_verb, verb_daemon},
 };
 const unsigned verb_count = sizeof(verbs) / sizeof(verbs[0]);
 

@@ -305,6 +305,17 @@ uint32_t tally_netns(const struct tally *tally, size_t index)
 	return tally->netns[index];
 }
 
+void tally_forget(struct tally *tally, uint32_t netns)
+{
+	size_t index = tally_index(tally, netns);
+
+	if (!index || index == tally->count)
+		return;
+	tally->count--;
+	tally->netns[index] = tally->netns[tally->count];
+	tally->counts[index] = tally->counts[tally->count];
+}
+
 uint64_t tally_dropped(const struct tally *tally)
 {
 	return tally->dropped;

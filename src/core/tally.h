@@ -61,6 +61,8 @@ const struct tally_counts *tally_of(const struct tally *tally, uint32_t netns);
 /* The namespaces that something was counted in; index 0 is TALLY_UNATTRIBUTED. */
 size_t tally_netns_count(const struct tally *tally);
 uint32_t tally_netns(const struct tally *tally, size_t index);
+/* Nothing was ever counted in it; TALLY_UNATTRIBUTED stays. */
+void tally_forget(struct tally *tally, uint32_t netns);
 /* Events that had no room to be counted. */
 uint64_t tally_dropped(const struct tally *tally);
 

@@ -144,7 +144,7 @@ static int take_losses(struct intake *intake)
 	return 0;
 }
 
-static int resync(struct intake *intake)
+int intake_resync(struct intake *intake)
 {
 	uint64_t begin_ns = feature_monotonic_ns();
 	uint32_t unreachable;
@@ -184,11 +184,16 @@ int intake_poll(struct intake *intake)
 
 	take_rings(intake, guarded_now_ns());
 	if (!status && intake->resync_wanted && now_ns - intake->resync_last_ns >= RESYNC_INTERVAL_NS)
-		status = resync(intake);
+		status = intake_resync(intake);
 	if (!status && intake->owner_interval_ns && now_ns - intake->owner_last_ns >= intake->owner_interval_ns &&
 	    intake->sink.wants_owners(intake->sink.arg))
 		status = find_owners(intake);
 	return status;
+}
+
+uint64_t intake_resynced_ns(const struct intake *intake)
+{
+	return intake->resync_last_ns;
 }
 
 int intake_drain(struct intake *intake)

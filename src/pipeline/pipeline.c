@@ -232,6 +232,16 @@ int pipeline_cgroup(struct pipeline *pipeline, uint64_t id, const char *path)
 	return cgroup_names_set(pipeline->cgroups, id, path);
 }
 
+void pipeline_clock(struct pipeline *pipeline, int64_t wall_minus_monotonic_ns)
+{
+	pipeline->context.wall_minus_monotonic_ns = wall_minus_monotonic_ns;
+}
+
+const struct report_context *pipeline_context(const struct pipeline *pipeline)
+{
+	return &pipeline->context;
+}
+
 struct text *pipeline_text(struct pipeline *pipeline)
 {
 	return &pipeline->text;

@@ -54,6 +54,10 @@ bool pipeline_knows_cgroup(const struct pipeline *pipeline, uint64_t id);
 /* path "" : it cannot be known. Returns 0 or -ENOMEM. */
 int pipeline_cgroup(struct pipeline *pipeline, uint64_t id, const char *path);
 
+/* The clock may be set while the host is watched. */
+void pipeline_clock(struct pipeline *pipeline, int64_t wall_minus_monotonic_ns);
+const struct report_context *pipeline_context(const struct pipeline *pipeline);
+
 /* The lines since the last call; the caller writes them out and clears the text. */
 struct text *pipeline_text(struct pipeline *pipeline);
 /* As many connections as asked for have been reported. */
