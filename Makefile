@@ -75,11 +75,13 @@ $(O)/live: $(call object,,$(PLAYERS) tests/live/main.c)
 $(O)/demo: $(call object,,$(PLAYERS) tests/live/demo.c)
 	$(call link,,-ljansson -lm)
 $(O)/system: $(call object,,$(SYSTEM))
-	$(call link,,-ljansson -lz)
+	$(call link,,-ljansson -lsqlite3 -lz)
 $(O)/tiers: $(call object,,$(wildcard tests/kernels/*.c))
 	$(call link,,-ljansson)
-$(O)/bench: $(O)/tests/bench/bench.o
+$(O)/bench: $(call object,,tests/bench/bench.c tests/bench/measure.c)
 	$(call link,,-lbpf)
+$(O)/bench_daemon: $(call object,,tests/bench/bench_daemon.c tests/bench/measure.c)
+	$(call link,)
 
 # ---- the reference machine, told and drawn from its table; a test holds the committed files against it
 DOCS := src/core/machine.md src/core/machine.svg
@@ -94,9 +96,10 @@ run: all
 	$(O)/lastack live
 demo: all $(O)/demo
 	LASTACK=$(O)/lastack $(O)/demo
-bench: all $(O)/bench
+bench: all $(O)/bench $(O)/bench_daemon
 	$(O)/bench
-test-build: all $(UNIT) $(PROOFS) $(O)/live $(O)/demo $(O)/system $(O)/bench
+	$(O)/bench_daemon
+test-build: all $(UNIT) $(PROOFS) $(O)/live $(O)/demo $(O)/system $(O)/bench $(O)/bench_daemon
 test: test-build
 	O=$(O) tests/run.sh unit $(UNIT) $(PROOFS) -- system live
 test-unit: $(UNIT)
