@@ -47,25 +47,3 @@ void report_json_lead_append(struct text *text, const struct report_json_lead *l
 		text->length += lead->length;
 	}
 }
-
-void report_json_value_append(struct text *text, const struct field_value *value)
-{
-	char *at;
-
-	switch (value->type) {
-	case FIELD_UNSIGNED: return text_append_u64(text, value->number);
-	case FIELD_SIGNED: return text_append_i64(text, value->signed_number);
-	case FIELD_BOOLEAN: return text_append_str(text, value->boolean ? "true" : "false");
-	case FIELD_TEXT: return text_append_json_string(text, value->text, value->length);
-	case FIELD_WORD:
-		at = text_reserve(text, value->length + 2);
-		if (!at)
-			return;
-		at[0] = '"';
-		memcpy(at + 1, value->text, value->length);
-		at[value->length + 1] = '"';
-		text->length += value->length + 2;
-		return;
-	default: text_append_str(text, "null");
-	}
-}

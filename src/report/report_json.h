@@ -27,7 +27,5 @@ struct report_json_lead {
 struct report_json_lead *report_json_leads_create(void);
 
 void report_json_lead_append(struct text *text, const struct report_json_lead *lead);
-/* A value that is no list; null where it is absent. */
-void report_json_value_append(struct text *text, const struct field_value *value);
 
 #endif

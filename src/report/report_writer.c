@@ -67,7 +67,7 @@ static void json_append(const struct report_writer *writer, struct text *text, c
 			text_append_char(text, ']');
 		} else {
 			field_value_get(field, source, &value);
-			report_json_value_append(text, &value);
+			field_value_json(text, &value);
 		}
 		if (lead->ends_group)
 			text_append_char(text, '}');
@@ -82,7 +82,7 @@ static void csv_value_append(struct text *text, const struct field_value *value)
 	else if (value->type == FIELD_WORD)
 		text_append(text, value->text, value->length);
 	else if (value->type != FIELD_ABSENT)
-		report_json_value_append(text, value);
+		field_value_json(text, value);
 }
 
 static void csv_append(struct report_writer *writer, struct text *text, const struct field_source *source)
