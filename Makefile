@@ -81,8 +81,12 @@ $(O)/system: $(call object,,$(SYSTEM))
 	$(call link,,-ljansson -lsqlite3 -lz)
 $(O)/tiers: $(call object,,$(wildcard tests/kernels/*.c))
 	$(call link,,-ljansson)
-$(O)/bench: $(O)/tests/bench/bench.o
+$(O)/bench: $(call object,,tests/bench/bench.c tests/bench/measure.c)
 	$(call link,,-lbpf)
+$(O)/bench_daemon: $(call object,,tests/bench/bench_daemon.c tests/bench/measure.c)
+	$(call link,)
+$(O)/bench_history: $(O)/tests/bench/bench_history.o $(call object,,$(PLAIN))
+	$(call link,,$(PLAIN_LIBS))
 
 # ---- what is written from tables: the reference machine told and drawn, the default configuration; tests hold the
 # committed files against them
@@ -109,9 +113,12 @@ run: all
 	$(O)/lastack live
 demo: all $(O)/demo
 	LASTACK=$(O)/lastack $(O)/demo
-bench: all $(O)/bench
+BENCHES := $(O)/bench $(O)/bench_daemon $(O)/bench_history
+bench: all $(BENCHES)
 	$(O)/bench
-test-build: all $(UNIT) $(PROOFS) $(O)/live $(O)/demo $(O)/system $(O)/bench
+	$(O)/bench_daemon
+	$(O)/bench_history
+test-build: all $(UNIT) $(PROOFS) $(O)/live $(O)/demo $(O)/system $(BENCHES)
 test: test-build manual
 	O=$(O) tests/run.sh unit $(UNIT) $(PROOFS) -- packaging system live
 test-unit: $(UNIT)

@@ -28,47 +28,6 @@ struct pipeline {
 
 /* ---- the operator's filter ---------------------------------------------------------------------- */
 
-static bool port_wanted(const struct port_list *list, uint16_t port)
-{
-	for (unsigned i = 0; i < list->count; i++)
-		if (port >= list->ranges[i].first && port <= list->ranges[i].last)
-			return true;
-	return list->count == 0;
-}
-
-static bool number_wanted(const uint32_t *list, unsigned count, uint32_t number)
-{
-	for (unsigned i = 0; i < count; i++)
-		if (list[i] == number)
-			return true;
-	return count == 0;
-}
-
-static bool word_wanted(const char *const *list, unsigned count, const char *word)
-{
-	for (unsigned i = 0; i < count; i++)
-		if (word && !strcmp(list[i], word))
-			return true;
-	return count == 0;
-}
-
-/* The kernel side filters too, but it does not know owners, causes, and at first not the local port. */
-static bool report_wanted(const struct pipeline *pipeline, const struct connection_report *report)
-{
-	const struct report_filter *filter = &pipeline->options.filter;
-
-	return (!filter->family || filter->family == report->family) &&
-	       port_wanted(&filter->local_ports, report->local_port) &&
-	       port_wanted(&filter->remote_ports, report->remote_port) &&
-	       number_wanted(filter->netns, filter->netns_count, report->netns) &&
-	       number_wanted(filter->pids, filter->pid_count, report->pid) &&
-	       word_wanted(filter->comms, filter->comm_count, report->comm) &&
-	       word_wanted(filter->cgroups, filter->cgroup_count,
-			   cgroup_names_get(pipeline->cgroups, report->cgroup)) &&
-	       (!filter->classes || filter->classes >> report->class & 1) &&
-	       (!filter->causes || filter->causes >> report->cause & 1);
-}
-
 static bool event_wanted(const struct pipeline *pipeline, const struct connection *connection)
 {
 	const struct report_filter *filter = &pipeline->options.filter;
@@ -100,10 +59,13 @@ static void header_write(struct pipeline *pipeline)
 static void take_report(void *arg, const struct connection_report *report)
 {
 	struct pipeline *pipeline = arg;
+	const char *cgroup;
 
 	if (pipeline_is_done(pipeline))
 		return;
-	if (!report_wanted(pipeline, report)) {
+	cgroup = cgroup_names_get(pipeline->cgroups, report->cgroup);
+	/* The kernel side filters too, but it does not know owners, causes, and at first not the local port. */
+	if (!report_wanted(&pipeline->options.filter, report, cgroup)) {
 		pipeline->filtered++;
 		return;
 	}
@@ -112,8 +74,7 @@ static void take_report(void *arg, const struct connection_report *report)
 		pipeline->by_class[report->class]++;
 	}
 	if (pipeline->options.report)
-		pipeline->options.report(pipeline->options.report_arg, report,
-					 cgroup_names_get(pipeline->cgroups, report->cgroup));
+		pipeline->options.report(pipeline->options.report_arg, report, cgroup);
 	if (pipeline->options.silent)
 		return;
 	header_write(pipeline);

@@ -10,26 +10,10 @@
 
 #include "core/tracker.h"
 #include "event.h"
-#include "options.h"
+#include "pipeline/report_filter.h"
 #include "report/fields.h"
 #include "report/machine_view.h"
 #include "store/recording.h"
-
-#define FILTER_PIDS_MAX         16
-#define FILTER_COMMS_MAX        8
-#define FILTER_CGROUP_PATHS_MAX FILTER_CGROUPS_MAX
-
-/* What the operator wants to see. Empty lists and zero sets let everything pass. */
-struct report_filter {
-	unsigned family; /* 4, 6, or 0 for both */
-	struct port_list local_ports, remote_ports;
-	unsigned netns_count, pid_count, comm_count, cgroup_count;
-	uint32_t netns[FILTER_NETNS_MAX];
-	uint32_t pids[FILTER_PIDS_MAX];
-	const char *comms[FILTER_COMMS_MAX];
-	const char *cgroups[FILTER_CGROUP_PATHS_MAX];
-	uint64_t classes, causes; /* sets of enum values */
-};
 
 struct pipeline_options {
 	enum report_format format;

@@ -314,33 +314,34 @@ static void layout_insert(struct column_layout *layout, const struct field_colum
 	layout->used[at].width = width;
 }
 
-static const struct field_column *column_by_priority(unsigned priority, unsigned *width)
+static const struct field_column *column_by_priority(const struct field_column *const *columns, unsigned count,
+						     unsigned priority, unsigned *width)
 {
-	for (unsigned i = 0; i < field_count; i++) {
-		const struct field_column *column = fields[i].column;
-
-		for (unsigned step = 0; column && step < COLUMN_STEPS_MAX; step++) {
-			if (column->steps[step].priority == priority) {
-				*width = column->steps[step].width;
-				return column;
+	for (unsigned i = 0; i < count; i++)
+		for (unsigned step = 0; step < COLUMN_STEPS_MAX; step++) {
+			if (columns[i]->steps[step].priority == priority) {
+				*width = columns[i]->steps[step].width;
+				return columns[i];
 			}
 		}
-	}
 	return NULL;
 }
 
-void column_layout_make(struct column_layout *layout, unsigned width)
+void column_layout_make_of(struct column_layout *layout, const struct field_column *const *columns, unsigned count,
+			   unsigned width)
 {
-	unsigned left = width ? width : UINT32_MAX, step_width;
-	const struct field_column *column;
+	unsigned left = width ? width : UINT32_MAX, step_width = 0;
 	bool full = false;
 
 	layout->count = 0;
-	for (unsigned priority = 1; (column = column_by_priority(priority, &step_width)); priority++) {
-		struct column_use *use = layout_find(layout, column);
+	for (unsigned priority = 1; priority <= COLUMN_PRIORITY_MAX; priority++) {
+		const struct field_column *column = column_by_priority(columns, count, priority, &step_width);
+		struct column_use *use = column ? layout_find(layout, column) : NULL;
 		unsigned gap = !use && layout->count ? 1 : 0;
 		unsigned needed = step_width + gap - (use ? use->width : 0);
 
+		if (!column)
+			continue;
 		/* Even the narrowest terminal gets one column, cut to its width. */
 		full |= needed > left && layout->count;
 		if (full && !(use && column->stretches))
@@ -352,6 +353,17 @@ void column_layout_make(struct column_layout *layout, unsigned width)
 			layout_insert(layout, column, needed - gap);
 		left -= needed;
 	}
+}
+
+void column_layout_make(struct column_layout *layout, unsigned width)
+{
+	const struct field_column *columns[COLUMNS_MAX];
+	unsigned count = 0;
+
+	for (unsigned i = 0; i < field_count && count < COLUMNS_MAX; i++)
+		if (fields[i].column)
+			columns[count++] = fields[i].column;
+	column_layout_make_of(layout, columns, count, width);
 }
 
 void column_layout_header(const struct column_layout *layout, struct text *text)

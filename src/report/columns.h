@@ -29,6 +29,9 @@ struct column_layout {
  * line is longer than `width`.
  */
 void column_layout_make(struct column_layout *layout, unsigned width);
+/* The same with these columns instead of those of the field table; their priorities may have gaps. */
+void column_layout_make_of(struct column_layout *layout, const struct field_column *const *columns, unsigned count,
+			   unsigned width);
 
 /* Appends the line of titles, or the line of a report, without a line feed or blanks at the end. */
 void column_layout_header(const struct column_layout *layout, struct text *text);

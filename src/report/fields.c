@@ -309,7 +309,8 @@ const struct field fields[] = {
 	 .help = "expired, reused, reset, unknown; null while it stands"},
 	{IN(conformance), .name = "verdict", NAMED(conformance_names, conformance),
 	 .help = "the transitions against RFC 9293"},
-	{IN(conformance), .name = "notes", LIST(list_notes), .help = "transitions and timings that deserve a word, each with its verdict and source"},
+	{IN(conformance), .name = "notes", LIST(list_notes),
+	 .help = "transitions and timings that deserve a word, each with its verdict and source"},
 	{IN(process), .name = "pid", UNSIGNED(KIND_U32_OPTIONAL, pid), .column = &column_owner,
 	 .help = "process that owns the connection"},
 	{IN(process), .name = "comm", COMPUTED(FIELD_TEXT, get_comm), .help = "its name"},
@@ -411,4 +412,26 @@ void field_value_get(const struct field *field, const struct field_source *sourc
 		value_set_number(value, field->constant, false);
 	else
 		member_get(field, source, value);
+}
+
+void field_value_json(struct text *text, const struct field_value *value)
+{
+	char *at;
+
+	switch (value->type) {
+	case FIELD_UNSIGNED: return text_append_u64(text, value->number);
+	case FIELD_SIGNED: return text_append_i64(text, value->signed_number);
+	case FIELD_BOOLEAN: return text_append_str(text, value->boolean ? "true" : "false");
+	case FIELD_TEXT: return text_append_json_string(text, value->text, value->length);
+	case FIELD_WORD:
+		at = text_reserve(text, value->length + 2);
+		if (!at)
+			return;
+		at[0] = '"';
+		memcpy(at + 1, value->text, value->length);
+		at[value->length + 1] = '"';
+		text->length += value->length + 2;
+		return;
+	default: text_append_str(text, "null");
+	}
 }

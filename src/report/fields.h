@@ -89,7 +89,8 @@ struct field_group {
 	bool (*present)(const struct connection_report *report); /* NULL: always */
 };
 
-#define COLUMN_STEPS_MAX 4
+#define COLUMN_STEPS_MAX    4
+#define COLUMN_PRIORITY_MAX 31
 
 /*
  * A column of the terminal table. `cell` writes at most about `width` columns (what is longer gets
@@ -132,6 +133,9 @@ void field_name_append(struct text *text, const struct field *field);
 
 /* The value of a field that is no list. Its text lives as long as the source and the value. */
 void field_value_get(const struct field *field, const struct field_source *source, struct field_value *value);
+
+/* As JSON writes it: null where it is absent. */
+void field_value_json(struct text *text, const struct field_value *value);
 
 /* Wall clock microseconds since the epoch for a monotonic instant. */
 int64_t field_wall_us(const struct report_context *context, uint64_t monotonic_ns);

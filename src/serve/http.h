@@ -18,6 +18,8 @@ struct http;
 /* Binds and listens. Returns 0, or -errno with `why` (size bytes) set. */
 int http_open(struct http **http, const struct http_config *config, const struct service *service, char *why,
 	      size_t size);
+/* Where it listens, as in config->address; a port 0 has become a number. */
+const char *http_address(const struct http *http);
 /* For epoll: readable when http_poll() has something to do. */
 int http_fd(const struct http *http);
 /* Also to be called every 100 ms, for time limits. */

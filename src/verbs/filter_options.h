@@ -76,35 +76,42 @@ int parse_cgroups(const char *value, void *target, const char **why);
 		.offset = PIPELINE_OPTION(holder, filter.causes), .help = "only ends by these causes"                  \
 	}
 
-#define OUTPUT_OPTIONS(holder)                                                                                         \
-	{.short_name = 'o',                                                                                            \
-	 .long_name = "output",                                                                                        \
-	 .argument = "FORMAT",                                                                                         \
-	 .type = OPTION_NAME,                                                                                          \
-	 .names = &report_format_names,                                                                                \
-	 .offset = PIPELINE_OPTION(holder, format),                                                                    \
-	 .help = "table, json (one object a line) or csv"},                                                            \
-		{.long_name = "events",                                                                                \
-		 .type = OPTION_FLAG,                                                                                  \
-		 .offset = PIPELINE_OPTION(holder, events),                                                            \
-		 .help = "also a line for each transition, retransmission, probe and reset"},                          \
-		{.short_name = 'T',                                                                                    \
-		 .long_name = "time-of-day",                                                                           \
-		 .type = OPTION_FLAG,                                                                                  \
-		 .offset = PIPELINE_OPTION(holder, time_of_day),                                                       \
-		 .help = "table: the time of day, not seconds since the first line"},                                  \
-		{.short_name = 'w',                                                                                    \
-		 .long_name = "width",                                                                                 \
-		 .argument = "COLUMNS",                                                                                \
-		 .type = OPTION_U32,                                                                                   \
-		 .minimum = 40,                                                                                        \
-		 .maximum = 10000,                                                                                     \
-		 .offset = PIPELINE_OPTION(holder, columns),                                                           \
-		 .help = "table: this wide, not as wide as the terminal"},                                             \
+#define FORMAT_OPTION(holder)                                                                                          \
+	{                                                                                                              \
+		.short_name = 'o', .long_name = "output", .argument = "FORMAT", .type = OPTION_NAME,                   \
+		.names = &report_format_names, .offset = PIPELINE_OPTION(holder, format),                              \
+		.help = "table, json (one object a line) or csv"                                                       \
+	}
+
+#define EVENTS_OPTION(holder)                                                                                          \
+	{                                                                                                              \
+		.long_name = "events", .type = OPTION_FLAG, .offset = PIPELINE_OPTION(holder, events),                 \
+		.help = "also a line for each transition, retransmission, probe and reset"                             \
+	}
+
+#define TIME_OF_DAY_OPTION(holder)                                                                                     \
+	{                                                                                                              \
+		.short_name = 'T', .long_name = "time-of-day", .type = OPTION_FLAG,                                    \
+		.offset = PIPELINE_OPTION(holder, time_of_day),                                                        \
+		.help = "table: the time of day, not seconds since the first line"                                     \
+	}
+
+#define WIDTH_OPTION(holder)                                                                                           \
+	{                                                                                                              \
+		.short_name = 'w', .long_name = "width", .argument = "COLUMNS", .type = OPTION_U32, .minimum = 40,     \
+		.maximum = 10000, .offset = PIPELINE_OPTION(holder, columns),                                          \
+		.help = "table: this wide, not as wide as the terminal"                                                \
+	}
+
+#define COUNT_OPTION(holder)                                                                                           \
 	{                                                                                                              \
 		.short_name = 'n', .long_name = "count", .argument = "COUNT", .type = OPTION_U64, .minimum = 1,        \
 		.offset = PIPELINE_OPTION(holder, count), .help = "stop after so many connections"                     \
 	}
+
+#define OUTPUT_OPTIONS(holder)                                                                                         \
+	FORMAT_OPTION(holder), EVENTS_OPTION(holder), TIME_OF_DAY_OPTION(holder), WIDTH_OPTION(holder),                \
+		COUNT_OPTION(holder)
 
 #define TRACKER_OPTIONS(holder)                                                                                        \
 	{.long_name = "settle",                                                                                        \

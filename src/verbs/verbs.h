@@ -22,8 +22,8 @@ enum exit_status {
 };
 
 /* What each understands: for its own command line, --help, the man page and the shell completion. */
-extern const struct option_verb live_verb, record_verb, replay_verb, audit_verb, check_verb, machine_verb,
-	daemon_verb;
+extern const struct option_verb live_verb, record_verb, replay_verb, audit_verb, check_verb, machine_verb, daemon_verb,
+	status_verb, list_verb, show_verb, history_verb, follow_verb;
 
 /* A verb, and what runs it: it takes the arguments from the verb's name on, and returns an exit status. */
 struct verb {
@@ -41,6 +41,11 @@ int verb_audit(int argc, char **argv);
 int verb_check(int argc, char **argv);
 int verb_machine(int argc, char **argv);
 int verb_daemon(int argc, char **argv);
+int verb_status(int argc, char **argv);
+int verb_list(int argc, char **argv);
+int verb_show(int argc, char **argv);
+int verb_history(int argc, char **argv);
+int verb_follow(int argc, char **argv);
 
 /* Prints "lastack: VERB: what: why" and returns the status. why may be NULL. */
 int verb_fail(enum exit_status status, const char *verb, const char *what, const char *why);

@@ -9,18 +9,17 @@
 #include <bpf/bpf.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "measure.h"
 
 #define PROGRAMS_MAX 64
 #define ROUNDS_MAX   15
@@ -45,29 +44,6 @@ struct sample {
 
 static unsigned connections = 60000;
 static unsigned rounds = 5;
-
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000ULL + (uint64_t)now.tv_nsec;
-}
-
-static void die(const char *what)
-{
-	fprintf(stderr, "bench: %s: %s\n", what, strerror(errno));
-	exit(4);
-}
-
-static void file_write(const char *path, const char *value)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-
-	if (fd < 0 || write(fd, value, strlen(value)) < 0)
-		die(path);
-	close(fd);
-}
 
 /* ---- the load ------------------------------------------------------------------------------------ */
 
@@ -212,37 +188,6 @@ static void monitor_run(const struct candidate *candidate, struct running *runni
 	usleep(candidate->ready ? 200000 : 2500000); /* the neighbours do not say when they are ready */
 }
 
-static uint64_t process_cpu_ns(pid_t pid)
-{
-	unsigned long long ns = 0;
-	char path[64];
-	FILE *file;
-
-	snprintf(path, sizeof(path), "/proc/%d/schedstat", pid);
-	file = fopen(path, "re");
-	if (!file || fscanf(file, "%llu", &ns) != 1)
-		ns = 0;
-	if (file)
-		fclose(file);
-	return ns;
-}
-
-static double process_resident_kib(pid_t pid)
-{
-	char path[64], line[256];
-	double kib = 0;
-	FILE *file;
-
-	snprintf(path, sizeof(path), "/proc/%d/status", pid);
-	file = fopen(path, "re");
-	while (file && fgets(line, sizeof(line), file))
-		if (!strncmp(line, "VmRSS:", 6))
-			kib = atof(line + 6);
-	if (file)
-		fclose(file);
-	return kib;
-}
-
 /* Run time of all BPF programs that are loaded and were not before. */
 static uint64_t programs_run_ns(uint32_t newer_than, uint32_t *newest)
 {
@@ -347,7 +292,7 @@ static double median_ratio(const struct sample *samples, const struct sample *ba
 
 static void print_row(const struct candidate *candidate, const struct sample *samples, const struct sample *bare)
 {
-	printf("| %-22s | %11.0f | %5.2f |", candidate->name, median(samples, offsetof(struct sample, rate)),
+	printf("| %-23s | %11.0f | %5.2f |", candidate->name, median(samples, offsetof(struct sample, rate)),
 	       median_ratio(samples, bare));
 	if (!candidate->command) {
 		printf(" %10s | %8s | %8s | %12s | %6s |\n", "", "", "", "", "");
@@ -365,11 +310,14 @@ static void print_row(const struct candidate *candidate, const struct sample *sa
 int main(int argc, char **argv)
 {
 	static char *const lastack[] = {"build/lastack", "live", "-o", "json", NULL};
+	static char *const daemon[] = {"build/lastack", "daemon", "--user", "root", "--state-dir", "build/bench-state",
+				       "--socket",      "none",   "--http", "none", NULL};
 	static char *const tcplife[] = {"tcplife", NULL};
 	static char *const tcpstates[] = {"tcpstates", NULL};
 	static const struct candidate candidates[] = {
 		{"no monitor", NULL, NULL, NULL, false},
 		{"lastack live -o json", lastack, "watching", " lost ", true},
+		{"lastack daemon, history", daemon, "is ready", " were reported, ", false},
 		{"tcplife", tcplife, NULL, "lost ", false},
 		{"tcpstates", tcpstates, NULL, "lost ", false},
 	};
@@ -385,14 +333,7 @@ int main(int argc, char **argv)
 		fprintf(stderr, "usage: bench [CONNECTIONS (up to 200000) [ROUNDS (up to %d)]]\n", ROUNDS_MAX);
 		return 2;
 	}
-	if (unshare(CLONE_NEWNET | CLONE_NEWNS))
-		die("namespaces of our own (root?)");
-	/* The neighbours attach by way of tracefs, which need not be mounted. */
-	if (mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
-	    (access("/sys/kernel/tracing/events", R_OK) && mount("tracefs", "/sys/kernel/tracing", "tracefs", 0, NULL)))
-		die("mounting tracefs");
-	if (system("ip link set lo up"))
-		die("ip link set lo up");
+	namespaces_begin();
 	file_write("/proc/sys/kernel/bpf_stats_enabled", "1");
 	measure(&candidates[0], &warm_up);
 	for (unsigned round = 0; round < rounds; round++)
@@ -400,11 +341,11 @@ int main(int argc, char **argv)
 			measure(&candidates[i], &samples[i][round]);
 	file_write("/proc/sys/kernel/bpf_stats_enabled", "0");
 	printf("%u connections a round (connect, close, close), medians of %u rounds\n\n", connections, rounds);
-	printf("| monitor                | connects/s  | ratio | kernel ns/ | kernel   | monitor  | resident KiB | "
+	printf("| monitor                 | connects/s  | ratio | kernel ns/ | kernel   | monitor  | resident KiB | "
 	       "lost   |\n"
-	       "|                        |             |       | connection | ns/event | us/conn. |              | "
+	       "|                         |             |       | connection | ns/event | us/conn. |              | "
 	       "events |\n"
-	       "| ---------------------- | ----------- | ----- | ---------- | -------- | -------- | ------------ | "
+	       "| ----------------------- | ----------- | ----- | ---------- | -------- | -------- | ------------ | "
 	       "------ |\n");
 	for (size_t i = 0; i < COUNT; i++)
 		print_row(&candidates[i], samples[i], samples[0]);

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * group_table.c: see group_table.h.
+ */
+#include <ctype.h>
+#include <errno.h>
+#include <stdlib.h>
+
+#include "report/group_table.h"
+#include "report/report_read.h"
+
+#define WIDTH_MAX 60
+
+struct group_table {
+	bool csv;
+	json_t *rows;
+};
+
+struct group_table *group_table_create(bool csv)
+{
+	struct group_table *table = calloc(1, sizeof(*table));
+
+	if (table) {
+		table->csv = csv;
+		table->rows = json_array();
+	}
+	return table;
+}
+
+void group_table_destroy(struct group_table *table)
+{
+	if (!table)
+		return;
+	json_decref(table->rows);
+	free(table);
+}
+
+int group_table_add(struct group_table *table, json_t *object)
+{
+	return json_array_append(table->rows, object) ? -ENOMEM : 0;
+}
+
+static void csv_rows_append(const struct group_table *table, struct text *text)
+{
+	json_t *first = json_array_get(table->rows, 0), *value;
+	const char *separator = "", *name;
+	size_t i;
+
+	json_object_foreach(first, name, value)
+	{
+		text_append_str(text, separator);
+		text_append_csv(text, name, strlen(name));
+		separator = ",";
+	}
+	text_append_char(text, '\n');
+	for (i = 0; i < json_array_size(table->rows); i++) {
+		separator = "";
+		json_object_foreach(first, name, value)
+		{
+			text_append_str(text, separator);
+			json_csv_append(json_object_get(json_array_get(table->rows, i), name), text);
+			separator = ",";
+		}
+		text_append_char(text, '\n');
+	}
+}
+
+/* A span for a person where the name says that it is one. */
+static void cell_write(struct text *cell, const char *name, const json_t *value)
+{
+	size_t length = strlen(name);
+
+	text_clear(cell);
+	if (!value || json_is_null(value))
+		text_append_str(cell, TEXT_ABSENT);
+	else if (json_is_integer(value) && length > 3 && !strcmp(name + length - 3, "_us") &&
+		 json_integer_value(value) >= 0)
+		text_append_duration(cell, 1000 * (uint64_t)json_integer_value(value), false);
+	else if (json_is_real(value))
+		text_append_fixed(cell, (int64_t)(json_real_value(value) * 10), 1);
+	else
+		json_csv_append(value, cell);
+}
+
+static void title_write(struct text *cell, const char *name)
+{
+	size_t length = strlen(name);
+
+	text_clear(cell);
+	if (length > 3 && !strcmp(name + length - 3, "_us"))
+		length -= 3;
+	for (size_t i = 0; i < length; i++)
+		text_append_char(cell, name[i] == '_' ? ' ' : (char)toupper((unsigned char)name[i]));
+}
+
+static unsigned column_width(const struct group_table *table, const char *name, struct text *cell)
+{
+	size_t width, i;
+
+	title_write(cell, name);
+	width = cell->length;
+	for (i = 0; i < json_array_size(table->rows); i++) {
+		cell_write(cell, name, json_object_get(json_array_get(table->rows, i), name));
+		width = cell->length > width ? cell->length : width;
+	}
+	return (unsigned)(width < WIDTH_MAX ? width : WIDTH_MAX);
+}
+
+static void line_end(struct text *text, size_t start, unsigned columns)
+{
+	if (columns && text->length - start > columns)
+		text->length = start + columns;
+	while (text->length > start && text->data[text->length - 1] == ' ')
+		text->length--;
+	text_append_char(text, '\n');
+}
+
+/* row -1: the titles */
+static void table_row_append(const struct group_table *table, struct text *text, int row, const unsigned *widths,
+			     struct text *cell)
+{
+	json_t *first = json_array_get(table->rows, 0), *value;
+	const char *name;
+	unsigned i = 0;
+
+	json_object_foreach(first, name, value)
+	{
+		if (row < 0)
+			title_write(cell, name);
+		else
+			cell_write(cell, name, json_object_get(json_array_get(table->rows, (size_t)row), name));
+		if (i)
+			text_append_char(text, ' ');
+		text_append_column(text, cell->data, cell->length, widths[i++], json_is_number(value));
+	}
+}
+
+void group_table_append(const struct group_table *table, struct text *text, unsigned columns)
+{
+	json_t *first = json_array_get(table->rows, 0), *value;
+	unsigned *widths, count = 0;
+	struct text cell = {0};
+	const char *name;
+
+	if (!first)
+		return;
+	if (table->csv)
+		return csv_rows_append(table, text);
+	widths = calloc(json_object_size(first) + 1, sizeof(*widths));
+	if (!widths) {
+		text->failed = true;
+		return;
+	}
+	json_object_foreach(first, name, value) widths[count++] = column_width(table, name, &cell);
+	for (int row = -1; row < (int)json_array_size(table->rows); row++) {
+		size_t start = text->length;
+
+		table_row_append(table, text, row, widths, &cell);
+		line_end(text, start, columns);
+	}
+	free(widths);
+	text_free(&cell);
+}

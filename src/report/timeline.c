@@ -1,0 +1,358 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * timeline.c: see timeline.h.
+ */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "core/tcp_machine.h"
+#include "report/report_read.h"
+#include "report/timeline.h"
+
+#define LABEL_WIDTH 14
+#define ROOM        64 /* for a quantity; its parts want room for any number */
+
+struct timeline {
+	struct text *text;
+	const json_t *object;
+	struct connection_report report;
+	unsigned columns;
+	bool lives;
+};
+
+void text_append_instant(struct text *text, int64_t wall_us)
+{
+	time_t seconds = wall_us / 1000000;
+	struct tm local;
+	char written[64];
+
+	if (wall_us < 0 || !localtime_r(&seconds, &local)) {
+		text_append_str(text, TEXT_ABSENT);
+		return;
+	}
+	strftime(written, sizeof(written), "%Y-%m-%d %H:%M:%S", &local);
+	text_append_str(text, written);
+	snprintf(written, sizeof(written), ".%06d", (int)(wall_us % 1000000));
+	text_append_str(text, written);
+}
+
+static void blanks(struct text *text, size_t count)
+{
+	while (count--)
+		text_append_char(text, ' ');
+}
+
+void text_append_wrapped(struct text *text, const char *sentence, unsigned indent, unsigned columns)
+{
+	size_t width = columns > indent + 20 ? columns - indent : columns ? 20 : SIZE_MAX, used = 0;
+
+	for (const char *word = sentence; *word;) {
+		size_t lead = used ? 0 : strspn(word, " "); /* of the first word: it stays */
+		size_t length = lead + strcspn(word + lead, " ");
+
+		if (used && used + 1 + length > width) {
+			text_append_char(text, '\n');
+			used = 0;
+		}
+		if (!used)
+			blanks(text, indent);
+		else
+			text_append_char(text, ' ');
+		text_append_printable(text, word, length);
+		used += length + (used ? 1 : 0);
+		word += length;
+		word += strspn(word, " ");
+	}
+	text_append_char(text, '\n');
+}
+
+/* "  label         value" with the rest of a long value below its beginning. */
+static void labelled(const struct timeline *timeline, const char *label, const char *value)
+{
+	size_t start = timeline->text->length;
+
+	text_append_wrapped(timeline->text, value[0] ? value : TEXT_ABSENT, LABEL_WIDTH, timeline->columns);
+	if (timeline->text->failed)
+		return;
+	memcpy(timeline->text->data + start, label, strlen(label));
+}
+
+__attribute__((format(printf, 3, 4))) static void labelled_format(const struct timeline *timeline, const char *label,
+								  const char *format, ...)
+{
+	char *value = NULL;
+	va_list arguments;
+	int length;
+
+	va_start(arguments, format);
+	length = vasprintf(&value, format, arguments);
+	va_end(arguments);
+	if (length < 0) {
+		timeline->text->failed = true;
+		return;
+	}
+	labelled(timeline, label, value);
+	free(value);
+}
+
+static const char *member(const struct timeline *timeline, const char *group, const char *name)
+{
+	return report_member_text(timeline->object, group, name);
+}
+
+static const char *span(char room[ROOM], uint64_t span_ns)
+{
+	struct text text = text_borrow(room, ROOM - 1);
+
+	text_append_duration(&text, span_ns, true);
+	room[text.length] = '\0';
+	return room;
+}
+
+/* ---- head ------------------------------------------------------------------------------------------- */
+
+static void head_ends(const struct timeline *timeline)
+{
+	static const char *const arrows[] = {
+		[ROLE_UNKNOWN] = "--", [ROLE_CLIENT] = "->", [ROLE_SERVER] = "<-", [ROLE_BOTH] = "<->"};
+	const struct connection_report *report = &timeline->report;
+	const char *role = name_of(&role_names, report->role), *host = member(timeline, NULL, "host");
+	struct text *text = timeline->text;
+
+	text_append_endpoint(text, report->family, report->local, report->local_port);
+	text_append_char(text, ' ');
+	text_append_str(text, arrows[report->role < connection_role_count ? report->role : ROLE_UNKNOWN]);
+	text_append_char(text, ' ');
+	text_append_endpoint(text, report->family, report->remote, report->remote_port);
+	text_append_str(text, "  this end: ");
+	text_append_str(text, role ? role : "unknown");
+	if (host && *host) {
+		text_append_str(text, " on ");
+		text_append_printable(text, host, strlen(host));
+	}
+	text_append_char(text, '\n');
+}
+
+static void head_owner(const struct timeline *timeline)
+{
+	const struct connection_report *report = &timeline->report;
+	const char *comm = member(timeline, "process", "comm"), *source = member(timeline, "process", "source");
+	const char *cgroup = member(timeline, "process", "cgroup");
+	char pid[24] = "not known", uid[24] = "not known";
+
+	if (!report->has_process) {
+		labelled(timeline, "owner", "not known");
+		return;
+	}
+	if (report->pid != ABSENT_U32)
+		snprintf(pid, sizeof(pid), "%u", report->pid);
+	if (report->uid != ABSENT_U32)
+		snprintf(uid, sizeof(uid), "%u", report->uid);
+	labelled_format(timeline, "owner", "%s, pid %s, uid %s (learnt by: %s)", comm ? comm : "name not known", pid,
+			uid, source ? source : "unknown");
+	if (cgroup)
+		labelled(timeline, "cgroup", cgroup);
+	if (member(timeline, "process", "container_id"))
+		labelled(timeline, "container", member(timeline, "process", "container_id"));
+}
+
+static void head_verdict(const struct timeline *timeline)
+{
+	const struct connection_report *report = &timeline->report;
+	const char *class = member(timeline, NULL, "class"), *cause = member(timeline, NULL, "cause");
+	const char *context = member(timeline, NULL, "context"), *initiator = member(timeline, NULL, "initiator");
+	const char *how = member(timeline, NULL, "how"), *explain = member(timeline, NULL, "explain");
+	char room[ROOM];
+
+	if (timeline->lives) {
+		if (report->start_ns == ABSENT_U64)
+			labelled_format(timeline, "verdict", "it lives, in %s; how old it is was not seen",
+					member(timeline, NULL, "state") ?: "an unknown state");
+		else
+			labelled_format(timeline, "verdict", "it lives, in %s, %s old",
+					member(timeline, NULL, "state") ?: "an unknown state",
+					span(room, report->end_ns - report->start_ns));
+		return;
+	}
+	labelled_format(timeline, "verdict", "%s/%s%s%s%s, by %s%s%s", class ?: "unknown", cause ?: "unknown",
+			context ? " (" : "", context ?: "", context ? ")" : "", initiator ?: "unknown", how ? ": " : "",
+			how ?: "");
+	if (explain)
+		labelled(timeline, "", explain);
+	if (member(timeline, NULL, "error"))
+		labelled_format(timeline, "error", "%s for the application", member(timeline, NULL, "error"));
+	if (member(timeline, NULL, "rst_reason"))
+		labelled_format(timeline, "reset", "the kernel's reason: %s", member(timeline, NULL, "rst_reason"));
+}
+
+static void head_append(const struct timeline *timeline)
+{
+	const struct connection_report *report = &timeline->report;
+	const char *id = member(timeline, NULL, "id");
+
+	head_ends(timeline);
+	head_owner(timeline);
+	head_verdict(timeline);
+	labelled_format(timeline, "identity", "id %s, cookie %llu, netns %u, revision %u", id ? id : "not known",
+			(unsigned long long)report->cookie, report->netns, report->revision);
+	if (report->completeness == COMPLETENESS_PARTIAL)
+		labelled(timeline, "gaps",
+			 "not everything was seen: it began before lastack did, or an event is missing");
+	else if (report->completeness == COMPLETENESS_INFERRED)
+		labelled(timeline, "gaps", "its end was not seen, only that it is gone");
+	else
+		labelled(timeline, "gaps", "none: it was seen from its birth on");
+}
+
+/* ---- states ----------------------------------------------------------------------------------------- */
+
+static const char *state_name(uint8_t state)
+{
+	const char *name = name_of(&tcp_state_names, state);
+
+	return name ? name : "?";
+}
+
+static void state_line(const struct timeline *timeline, unsigned i)
+{
+	const struct connection_report *report = &timeline->report;
+	const struct report_state *state = &report->states[i];
+	bool last = i + 1 == report->state_count;
+	uint64_t next_ns = last ? report->end_ns : report->states[i + 1].at_ns;
+	struct text *text = timeline->text;
+	char offset[64], stay[ROOM + 16] = "";
+
+	text_append_str(text, "  ");
+	text_append_instant(text, (int64_t)state->at_ns / 1000);
+	snprintf(offset, sizeof(offset), "  +%.6f s  ", (double)(state->at_ns - report->states[0].at_ns) / 1e9);
+	text_append_column(text, offset, strlen(offset), 18, true);
+	if (!last || timeline->lives) {
+		char room[ROOM];
+
+		snprintf(stay, sizeof(stay), "%s%s", next_ns >= state->at_ns ? span(room, next_ns - state->at_ns) : "?",
+			 last ? " until now" : "");
+	}
+	text_append_column(text, state_name(state->state), strlen(state_name(state->state)), stay[0] ? 13 : 0, false);
+	text_append_str(text, stay[0] ? stay : state_name(state->state));
+	text_append_char(text, '\n');
+}
+
+static void time_wait_line(const struct timeline *timeline)
+{
+	const struct connection_report *report = &timeline->report;
+	const char *ended = name_of(&time_wait_end_names, report->time_wait_end);
+	char planned[ROOM], lasted[ROOM + 16] = "", room[ROOM];
+
+	if (!report->has_time_wait)
+		return;
+	span(planned, report->time_wait_planned_ns == ABSENT_U64 ? 0 : report->time_wait_planned_ns);
+	if (report->time_wait_end_ns != ABSENT_U64 && report->time_wait_end_ns >= report->time_wait_begin_ns)
+		snprintf(lasted, sizeof(lasted), " after %s",
+			 span(room, report->time_wait_end_ns - report->time_wait_begin_ns));
+	labelled_format(timeline, "TIME_WAIT", "%s planned; %s%s", planned, ended ? ended : "it stands still", lasted);
+}
+
+static void states_append(const struct timeline *timeline)
+{
+	const struct connection_report *report = &timeline->report;
+	char room[ROOM];
+
+	text_append_char(timeline->text, '\n');
+	if (report->start_ns == ABSENT_U64 && report->state_count)
+		text_append_str(timeline->text, "  (born before lastack saw it; times count from its first sight)\n");
+	for (unsigned i = 0; i < report->state_count; i++)
+		state_line(timeline, i);
+	text_append_char(timeline->text, '\n');
+	time_wait_line(timeline);
+	if (report->handshake_ns != ABSENT_U64)
+		labelled_format(timeline, "handshake", "%s", span(room, report->handshake_ns));
+}
+
+/* ---- facts ------------------------------------------------------------------------------------------ */
+
+static void size_write(char room[ROOM], uint64_t bytes)
+{
+	struct text text = text_borrow(room, ROOM - 1);
+
+	if (bytes == ABSENT_U64)
+		text_append_str(&text, "not known");
+	else
+		text_append_size(&text, bytes, true);
+	room[text.length] = '\0';
+}
+
+static void facts_of_data(const struct timeline *timeline)
+{
+	const struct connection_report *report = &timeline->report;
+	char sent[ROOM], received[ROOM];
+
+	if (report->bytes_sent != ABSENT_U64 || report->bytes_received != ABSENT_U64) {
+		size_write(sent, report->bytes_sent);
+		size_write(received, report->bytes_received);
+		labelled_format(timeline, "data", "%s sent, %s received", sent, received);
+	}
+	if (report->unread_bytes != ABSENT_U32 && report->unread_bytes)
+		labelled_format(timeline, "unread", "%u bytes had come and were not read", report->unread_bytes);
+	if (report->unacked_bytes != ABSENT_U32 && report->unacked_bytes)
+		labelled_format(timeline, "unacked", "%u bytes were sent and not acknowledged", report->unacked_bytes);
+	if (report->retransmits != ABSENT_U32 && report->retransmits) {
+		if (report->timeouts == ABSENT_U32)
+			labelled_format(timeline, "retransmitted", "%u segments", report->retransmits);
+		else
+			labelled_format(timeline, "retransmitted", "%u segments, %u timeouts", report->retransmits,
+					report->timeouts);
+	}
+}
+
+static void facts_of_silence(const struct timeline *timeline)
+{
+	const struct connection_report *report = &timeline->report;
+	char room[ROOM];
+
+	if (report->silent_ns != ABSENT_U64)
+		labelled_format(timeline, "silence", "nothing from the peer for %s", span(room, report->silent_ns));
+	if (report->has_keepalive && report->keepalive_enabled)
+		labelled_format(timeline, "keepalive", "after %u s, every %u s, %u probes allowed, %u sent",
+				report->keepalive_idle_s, report->keepalive_interval_s, report->keepalive_probes,
+				report->keepalive_probes_sent == ABSENT_U32 ? 0 : report->keepalive_probes_sent);
+	else if (report->has_keepalive)
+		labelled(timeline, "keepalive", "off");
+	if (report->user_timeout_ms != ABSENT_U32)
+		labelled_format(timeline, "user timeout", "%s", span(room, report->user_timeout_ms * 1000000ULL));
+	if (report->srtt_us != ABSENT_U32)
+		labelled_format(timeline, "round trip", "%s", span(room, report->srtt_us * 1000ULL));
+}
+
+static void texts_append(const struct timeline *timeline, const char *label, const json_t *list)
+{
+	const json_t *entry;
+	size_t i;
+
+	json_array_foreach(list, i, entry) if (json_is_string(entry))
+		labelled(timeline, i ? "" : label, json_string_value(entry));
+}
+
+int timeline_append(struct text *text, const json_t *object, unsigned columns)
+{
+	struct timeline timeline = {.text = text, .object = object, .columns = columns};
+	const char *verdict;
+
+	if (report_read(object, &timeline.report))
+		return -EBADMSG;
+	timeline.lives = json_is_true(json_object_get(object, "live"));
+	if (timeline.lives)
+		timeline.report.end_ns = 1000 * (uint64_t)report_member_number(object, NULL, "now_us", 0);
+	verdict = member(&timeline, "conformance", "verdict");
+	head_append(&timeline);
+	states_append(&timeline);
+	facts_of_data(&timeline);
+	facts_of_silence(&timeline);
+	texts_append(&timeline, "evidence", report_member(object, NULL, "evidence"));
+	if (!timeline.lives)
+		labelled_format(&timeline, "conformance", "%s with RFC 9293", verdict ?: "not_checked");
+	texts_append(&timeline, "", report_member(object, "conformance", "notes"));
+	return 0;
+}

@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * control_answer.c: what each verb answers. Whatever goes through all live connections does so in slices, and stops
+ * while its client has enough to take.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "report/report_read.h"
+#include "serve/control_internal.h"
+
+static const char *cgroup_path(const struct control *control, uint64_t cgroup)
+{
+	const struct report_context *context = control->service->context;
+
+	return cgroup && context->cgroup_path ? context->cgroup_path(context->arg, cgroup) : NULL;
+}
+
+/* ---- list ------------------------------------------------------------------------------------------- */
+
+static struct live_line live_line_make(const struct control *control, const struct connection *connection,
+				       const struct connection_report *report)
+{
+	const struct live_facts *facts = tracker_facts(control->service->tracker, connection);
+	uint64_t entered_ns = tracker_entered_ns(control->service->tracker, connection), now_ns = control->now_ns;
+
+	return (struct live_line){
+		.report = report,
+		.cgroup = report->has_process ? cgroup_path(control, report->cgroup) : NULL,
+		.state = connection->state,
+		.state_age_ns = entered_ns && entered_ns <= now_ns ? now_ns - entered_ns : ABSENT_U64,
+		.facts_age_ns = facts && facts->listed_ns && facts->listed_ns <= now_ns ? now_ns - facts->listed_ns
+											: ABSENT_U64,
+		.probes_sent = connection->probes_sent,
+	};
+}
+
+static bool client_is_full(const struct control_client *client)
+{
+	return client->request.query.limit && client->lines >= client->request.query.limit;
+}
+
+static void list_one(void *arg, const struct connection *connection)
+{
+	struct control_client *client = arg;
+	const struct control *control = client->control;
+	struct connection_report report;
+	struct live_line line;
+
+	if (client_is_full(client) || (client->request.states && !(client->request.states >> connection->state & 1)))
+		return;
+	tracker_report_live(control->service->tracker, connection, control->now_ns, &report);
+	line = live_line_make(control, connection, &report);
+	if (!control_request_wants(&client->request, &report, line.cgroup))
+		return;
+	live_writer_json(control->live, &line, &client->out);
+	text_append_char(&client->out, '\n');
+	client->lines++;
+}
+
+static void list_slice(struct control_client *client)
+{
+	struct tracker *tracker = client->control->service->tracker;
+	char more[64];
+
+	if (tracker_walk(tracker, &client->cursor, WALK_SLOTS, list_one, client) && !client_is_full(client))
+		return;
+	snprintf(more, sizeof(more), ",\"live\":%u,\"now_us\":%lld", tracker_live(tracker),
+		 (long long)control_wall_us(client->control));
+	client_end(client, more);
+}
+
+/* ---- show ------------------------------------------------------------------------------------------- */
+
+/* What only an end has is not there yet. */
+static void end_remove(json_t *line)
+{
+	static const char *const of_the_end[] = {"class", "cause", "initiator", "end_us"};
+
+	for (size_t i = 0; i < sizeof(of_the_end) / sizeof(of_the_end[0]); i++)
+		json_object_set_new(line, of_the_end[i], json_null());
+	json_object_set_new(line, "explain", json_string("The connection lives."));
+}
+
+/* The report line as far as it is known, and that it lives. */
+static void show_live(struct control_client *client, const struct connection *connection)
+{
+	struct control *control = client->control;
+	struct connection_report report;
+	char *whole = NULL, why[160];
+	json_t *line;
+
+	tracker_report_live(control->service->tracker, connection, control->now_ns, &report);
+	text_clear(&control->line);
+	if (report_writer_report(control->reports, &control->line, &report))
+		return;
+	line = report_line_load(control->line.data, control->line.length, why, sizeof(why));
+	if (line) {
+		end_remove(line);
+		whole = json_dumps(line, JSON_COMPACT);
+		json_decref(line);
+	}
+	if (!whole)
+		return;
+	text_append_str(&client->out, "{\"live\":true,\"now_us\":");
+	text_append_i64(&client->out, control_wall_us(control));
+	text_append_str(&client->out, ",\"first_seen_us\":");
+	text_append_i64(&client->out, field_wall_us(control->service->context, report.states[0].at_ns));
+	text_append_str(&client->out, ",\"state\":\"");
+	text_append_str(&client->out, name_of(&tcp_state_names, connection->state) ?: "UNKNOWN");
+	text_append_str(&client->out, "\",");
+	text_append_str(&client->out, whole + 1);
+	text_append_char(&client->out, '\n');
+	client->lines++;
+	free(whole);
+}
+
+static bool is_live(const struct connection *connection)
+{
+	return connection->queue == QUEUE_LIVE;
+}
+
+/* The numbers are the client's and the server's: which of them is ours depends on the role. */
+static void show_one(void *arg, const struct connection *connection)
+{
+	struct control_client *client = arg;
+	uint32_t a = client->request.client_isn, b = client->request.server_isn;
+	bool same = (connection->local_isn == a && connection->remote_isn == b) ||
+		    (connection->local_isn == b && connection->remote_isn == a);
+
+	if (same && connection->flags & CONNECTION_HAS_ISN)
+		show_live(client, connection);
+}
+
+/* Both ends of a connection may be on this host, one living on: so the history is asked too. */
+static void show_end(struct control_client *client)
+{
+	bool found = client->lines > 0;
+
+	if (client->request.by_cookie && found)
+		client_end(client, "");
+	else if (client->control->service->history_path)
+		control_history_begin(client);
+	else if (found)
+		client_end(client, "");
+	else
+		client_error(client, "not_found", "no live connection has this id, and no history is kept");
+}
+
+static void show_slice(struct control_client *client)
+{
+	struct tracker *tracker = client->control->service->tracker;
+	const struct connection *connection;
+
+	if (!client->request.by_cookie) {
+		if (!tracker_walk(tracker, &client->cursor, WALK_SLOTS, show_one, client))
+			show_end(client);
+		return;
+	}
+	connection = tracker_find(tracker, client->request.cookie);
+	if (connection && is_live(connection))
+		show_live(client, connection);
+	show_end(client);
+}
+
+/* ---- status ----------------------------------------------------------------------------------------- */
+
+static void count_one(void *arg, const struct connection *connection)
+{
+	owners_add(arg, connection);
+}
+
+static void status_slice(struct control_client *client)
+{
+	const struct service *service = client->control->service;
+	struct service_status status = {0};
+	json_t *json;
+	char *line;
+
+	if (tracker_walk(service->tracker, &client->cursor, WALK_SLOTS, count_one, client->owners))
+		return;
+	service->status(service->arg, &status);
+	json = status_json(&status, client->owners, control_wall_us(client->control));
+	line = json ? json_dumps(json, JSON_COMPACT) : NULL;
+	json_decref(json);
+	if (!line)
+		return client_error(client, "out_of_memory", "no memory for the answer");
+	text_append_str(&client->out, line);
+	text_append_char(&client->out, '\n');
+	free(line);
+	client->lines++;
+	client_end(client, "");
+}
+
+/* ---- whichever it is -------------------------------------------------------------------------------- */
+
+void answer_begin(struct control_client *client)
+{
+	const struct service *service = client->control->service;
+
+	client->phase = CLIENT_ANSWERS;
+	client->lines = 0;
+	client->cursor = 0;
+	switch (client->request.verb) {
+	case CONTROL_STATUS:
+		client->owners = calloc(1, sizeof(*client->owners));
+		if (!client->owners)
+			client_error(client, "out_of_memory", "no memory for the answer");
+		return;
+	case CONTROL_LIST: service->refresh(service->arg); return;
+	case CONTROL_SHOW: return;
+	case CONTROL_HISTORY:
+		if (service->history_path)
+			control_history_begin(client);
+		else
+			client_error(client, "no_history", "this daemon keeps no history");
+		return;
+	case CONTROL_FOLLOW: follow_begin(client); return;
+	}
+}
+
+void answer_slice(struct control_client *client)
+{
+	switch (client->request.verb) {
+	case CONTROL_LIST: list_slice(client); return;
+	case CONTROL_SHOW: show_slice(client); return;
+	default: status_slice(client);
+	}
+}
