@@ -267,7 +267,7 @@ static int path_clear(const struct sockaddr_un *address, char *why, size_t size)
 		close(fd);
 	if (error != ECONNREFUSED) {
 		snprintf(why, size, "%s: %s", address->sun_path,
-			 error && error != EAGAIN ? strerror(error) : "another daemon answers there");
+			 error && error != EAGAIN ? strerror(error) : "in use: another daemon answers there");
 		return error && error != EAGAIN ? -error : -EADDRINUSE;
 	}
 	if (unlink(address->sun_path) && errno != ENOENT) {
