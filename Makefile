@@ -70,6 +70,8 @@ $(O)/asan/tests/unit/%: $(O)/asan/tests/unit/%.o $(call object,asan/,$(PLAIN))
 	$(call link,$(SANITIZE),-lcmocka $(PLAIN_LIBS) -lm)
 $(O)/asan/tests/model/%: $(O)/asan/tests/model/%.o $(call object,asan/,$(MODEL) $(PLAIN))
 	$(call link,$(SANITIZE),-lcmocka $(PLAIN_LIBS))
+$(O)/manual: $(call object,,$(filter-out src/main.c,$(SOURCES)) $(wildcard src/manual/*.c))
+	$(call link,,$(LDLIBS))
 $(O)/live: $(call object,,$(PLAYERS) tests/live/main.c)
 	$(call link,,-ljansson -lm)
 $(O)/demo: $(call object,,$(PLAYERS) tests/live/demo.c)
@@ -82,6 +84,8 @@ $(O)/bench: $(call object,,tests/bench/bench.c tests/bench/measure.c)
 	$(call link,,-lbpf)
 $(O)/bench_daemon: $(call object,,tests/bench/bench_daemon.c tests/bench/measure.c)
 	$(call link,)
+$(O)/bench_history: $(O)/tests/bench/bench_history.o $(call object,,$(PLAIN))
+	$(call link,,$(PLAIN_LIBS))
 
 # ---- the reference machine, told and drawn from its table; a test holds the committed files against it
 DOCS := src/core/machine.md src/core/machine.svg
@@ -96,10 +100,12 @@ run: all
 	$(O)/lastack live
 demo: all $(O)/demo
 	LASTACK=$(O)/lastack $(O)/demo
-bench: all $(O)/bench $(O)/bench_daemon
+BENCHES := $(O)/bench $(O)/bench_daemon $(O)/bench_history
+bench: all $(BENCHES)
 	$(O)/bench
 	$(O)/bench_daemon
-test-build: all $(UNIT) $(PROOFS) $(O)/live $(O)/demo $(O)/system $(O)/bench $(O)/bench_daemon
+	$(O)/bench_history
+test-build: all $(UNIT) $(PROOFS) $(O)/live $(O)/demo $(O)/system $(BENCHES)
 test: test-build
 	O=$(O) tests/run.sh unit $(UNIT) $(PROOFS) -- system live
 test-unit: $(UNIT)

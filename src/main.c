@@ -1,19 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * main.c: the table of verbs, and nothing else.
+ * main.c: finds the verb and runs it, and nothing else.
  */
 #include <stdio.h>
 #include <string.h>
 
 #include "verbs/verbs.h"
-
-const struct verb verbs[] = {
-	{&live_verb, verb_live},     {&record_verb, verb_record},   {&replay_verb, verb_replay},
-	{&audit_verb, verb_audit},   {&check_verb, verb_check},     {&machine_verb, verb_machine},
-	{&daemon_verb, verb_daemon}, {&status_verb, verb_status},   {&list_verb, verb_list},
-	{&show_verb, verb_show},     {&history_verb, verb_history}, {&follow_verb, verb_follow},
-};
-const unsigned verb_count = sizeof(verbs) / sizeof(verbs[0]);
 
 static int help(FILE *file, int status)
 {
@@ -23,12 +15,6 @@ static int help(FILE *file, int status)
 		fprintf(file, "  %-8s %s\n", verbs[i].options->name, verbs[i].options->summary);
 	fprintf(file, "\nlastack VERB --help tells more; lastack --version the version.\n"
 		      "exit status: 0 done, 1 findings, 2 wrong use, 3 no permission or no kernel support, 4 failed\n");
-	return status;
-}
-
-int verb_fail(enum exit_status status, const char *verb, const char *what, const char *why)
-{
-	fprintf(stderr, "lastack: %s: %s%s%s\n", verb, what, why ? ": " : "", why ? why : "");
 	return status;
 }
 

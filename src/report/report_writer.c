@@ -2,29 +2,16 @@
 /*
  * report_writer.c: walks the field table once for each line; see report_writer.h.
  */
-#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 
 #include "columns.h"
 #include "explain.h"
+#include "report_json.h"
 #include "report_writer.h"
 
-#define LEAD_BYTES 40
-
-/*
- * What stands in JSON before a field's value, made once: comma, the opening of its group where it is
- * the first there, its name, colon. A copy of fixed length costs a fraction of one of varying length.
- */
-struct json_lead {
-	char bytes[LEAD_BYTES];
-	char absent[LEAD_BYTES]; /* instead of the whole group where that is absent */
-	uint8_t length, absent_length;
-	bool ends_group;
-};
-
 struct report_writer {
-	struct json_lead *leads; /* one for each field */
+	struct report_json_lead *leads; /* one for each field */
 	enum report_format format;
 	const struct report_context *context;
 	struct column_layout layout;
@@ -33,38 +20,6 @@ struct report_writer {
 	uint64_t first_end_ns; /* of the first line: where its seconds begin */
 };
 
-static void lead_make(struct json_lead *lead, unsigned i)
-{
-	const struct field *field = &fields[i];
-	bool begins_group = field->group && (!i || fields[i - 1].group != field->group);
-	struct text text = text_borrow(lead->bytes, LEAD_BYTES);
-	struct text absent = text_borrow(lead->absent, LEAD_BYTES);
-
-	text_append_str(&text, i ? ",\"" : "{\"");
-	if (begins_group) {
-		text_append_str(&text, field->group->name);
-		text_append(&absent, text.data, text.length);
-		text_append_str(&absent, "\":null");
-		text_append_str(&text, "\":{\"");
-	}
-	text_append_str(&text, field->name);
-	text_append_str(&text, "\":");
-	lead->length = (uint8_t)text.length;
-	lead->absent_length = (uint8_t)absent.length;
-	lead->ends_group = field->group && (i + 1 == field_count || fields[i + 1].group != field->group);
-	assert(!text.failed && !absent.failed); /* a name too long for its place is our own mistake */
-}
-
-static void text_append_lead(struct text *text, const struct json_lead *lead)
-{
-	char *at = text_reserve(text, LEAD_BYTES);
-
-	if (at) {
-		memcpy(at, lead->bytes, LEAD_BYTES);
-		text->length += lead->length;
-	}
-}
-
 struct report_writer *report_writer_create(enum report_format format, const struct report_context *context,
 					   unsigned columns)
 {
@@ -72,13 +27,11 @@ struct report_writer *report_writer_create(enum report_format format, const stru
 
 	if (!writer)
 		return NULL;
-	writer->leads = calloc(field_count, sizeof(*writer->leads));
+	writer->leads = report_json_leads_create();
 	if (!writer->leads) {
 		free(writer);
 		return NULL;
 	}
-	for (unsigned i = 0; i < field_count; i++)
-		lead_make(&writer->leads[i], i);
 	writer->format = format;
 	writer->context = context;
 	column_layout_make(&writer->layout, columns);
@@ -101,13 +54,13 @@ static void json_append(const struct report_writer *writer, struct text *text, c
 
 	for (unsigned i = 0; i < field_count; i++) {
 		const struct field *field = &fields[i];
-		const struct json_lead *lead = &writer->leads[i];
+		const struct report_json_lead *lead = &writer->leads[i];
 
 		if (field->group && field->group->present && !field->group->present(source->report)) {
 			text_append(text, lead->absent, lead->absent_length);
 			continue;
 		}
-		text_append_lead(text, lead);
+		report_json_lead_append(text, lead);
 		if (field->type == FIELD_LIST) {
 			text_append_char(text, '[');
 			field->list(source, text, REPORT_JSON);

@@ -141,7 +141,7 @@ static void show_end(struct control_client *client)
 	if (client->request.by_cookie && found)
 		client_end(client, "");
 	else if (client->control->service->history_path)
-		history_begin(client);
+		control_history_begin(client);
 	else if (found)
 		client_end(client, "");
 	else
@@ -212,7 +212,7 @@ void answer_begin(struct control_client *client)
 	case CONTROL_SHOW: return;
 	case CONTROL_HISTORY:
 		if (service->history_path)
-			history_begin(client);
+			control_history_begin(client);
 		else
 			client_error(client, "no_history", "this daemon keeps no history");
 		return;

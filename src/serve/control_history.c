@@ -199,7 +199,7 @@ static struct history_job *job_make(struct control_client *client)
 	return job;
 }
 
-void history_begin(struct control_client *client)
+void control_history_begin(struct control_client *client)
 {
 	struct history_job *job;
 

@@ -107,7 +107,7 @@ json_t *status_json(const struct service_status *status, const struct owners *ow
 /* ---- control_history.c */
 
 /* Hands the client to a thread, or answers with an error. */
-void history_begin(struct control_client *client);
+void control_history_begin(struct control_client *client);
 /* Looks after the thread: its time, whether its client is there. True when it is over and the client is back. */
 bool history_step(struct control_client *client);
 /* Tells the thread to end; waits for it. */

@@ -6,7 +6,9 @@
 #include <errno.h>
 #include <netdb.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -113,8 +115,9 @@ static int endpoint_resolve(const char *address, struct addrinfo **found, char *
 	};
 	char host[NI_MAXHOST], port[NI_MAXSERV];
 
+	/* getaddrinfo() takes ports modulo 65536. */
 	if (endpoint_split(address, host, port) && *port && strspn(port, "0123456789") == strlen(port) &&
-	    !getaddrinfo(host, port, &hints, found))
+	    strtoul(port, NULL, 10) <= UINT16_MAX && !getaddrinfo(host, port, &hints, found))
 		return 0;
 	snprintf(why, size, "\"%s\" is none of ADDRESS:PORT, [ADDRESS]:PORT, unix:PATH", address);
 	return -EINVAL;

@@ -28,6 +28,7 @@ struct history_policy {
 struct history_config {
 	const char *directory;
 	const char *host;    /* name of this host, for the rows */
+	const char *boot_id; /* socket cookies begin anew with each; NULL: as the kernel says */
 	uint64_t max_age_ns; /* of a row, by the end of its connection; 0: no limit */
 	uint64_t max_bytes;  /* of the database, about; 0: no limit */
 	struct history_policy policy;

@@ -2,7 +2,12 @@
 /*
  * report_files.h: reports as JSON Lines in a directory, for whoever collects files. The file that is being written
  * has a name that begins with a dot; when it is full or old enough it is finished, compressed, and renamed, so that
- * what does not begin with a dot is complete and never changes again.
+ * what does not begin with a dot is complete and never changes again. Names are in report_name.h.
+ *
+ * What goes wrong with the disk never stops the monitor: lines wait in memory, up to a limit, and are then counted as
+ * lost; writing is tried again by itself. What a run that died has left is finished by the next one. Where compressing
+ * cannot keep up, files are finished as they are. Compressing at the end is limited in time: what it does not reach
+ * lies there hidden and whole, for the next run to finish.
  */
 #ifndef LASTACK_STORE_REPORT_FILES_H
 #define LASTACK_STORE_REPORT_FILES_H
@@ -12,9 +17,9 @@
 struct report_files_config {
 	const char *directory;
 	const char *host;
-	uint64_t max_bytes;  /* of a file, before compression */
-	uint64_t max_age_ns; /* of a file, from its first line */
-	uint32_t keep;       /* finished files; the oldest are removed. 0: all */
+	uint64_t max_bytes;  /* of a file, before compression; 0: no limit */
+	uint64_t max_age_ns; /* of a file, from its first line; 0: no limit */
+	uint32_t keep;       /* finished files; the oldest, by their names, are removed. 0: all */
 	bool gzip;
 };
 
@@ -22,7 +27,7 @@ struct report_files_status {
 	bool failing;   /* cannot write now, tries again */
 	char why[128];  /* "" where nothing is wrong */
 	uint64_t lines; /* written */
-	uint64_t lost;  /* lines that could not be written */
+	uint64_t lost;  /* lines that could not be written, and torn ones that a run which died has left */
 	uint64_t files; /* finished */
 	uint64_t bytes; /* written, before compression */
 };

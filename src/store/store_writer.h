@@ -46,9 +46,11 @@ bool store_writer_put(struct store_writer *writer, const struct connection_repor
 		      int64_t wall_minus_monotonic_ns);
 void store_writer_status(struct store_writer *writer, struct store_writer_status *status);
 /*
- * Writes what waits, finishes the sinks, ends the thread. What has not been written within limit_ns is given up:
- * returns how many reports that were. NULL is allowed.
+ * Writes what waits, finishes the sinks, ends the thread. What no sink has got within limit_ns is given up: returns
+ * how many reports that were. Then sinks have one second more to finish. A sink that hangs in a disk's call even
+ * then is left to itself with the thread: *stuck (may be NULL) is set, sinks must not be destroyed, and no further
+ * call of a sink will begin. NULL is allowed.
  */
-uint64_t store_writer_stop(struct store_writer *writer, uint64_t limit_ns);
+uint64_t store_writer_stop(struct store_writer *writer, uint64_t limit_ns, bool *stuck);
 
 #endif

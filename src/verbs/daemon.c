@@ -18,8 +18,8 @@
 #include "verbs/verbs.h"
 
 #define NS_PER_S 1000000000ULL
-/* Of SIGTERM's five seconds: for what waits for the disk. */
-#define STORE_STOP_NS (4 * NS_PER_S)
+/* Of SIGTERM's five seconds: for what waits for the disk. One more goes to finishing. */
+#define STORE_STOP_NS (3 * NS_PER_S)
 #define TIMEOUT_S     10
 
 static int fail(const char *what, const char *why)
@@ -274,7 +274,7 @@ static int daemon_finish(struct daemon *daemon, int status)
 	daemon->control = NULL;
 	http_close(daemon->http);
 	daemon->http = NULL;
-	given_up = store_writer_stop(daemon->writer, STORE_STOP_NS);
+	given_up = store_writer_stop(daemon->writer, STORE_STOP_NS, &daemon->store_stuck);
 	daemon->writer = NULL;
 	if (given_up)
 		log_error("%llu reports could not be written in time", (unsigned long long)given_up);
@@ -292,9 +292,12 @@ static void daemon_free(struct daemon *daemon)
 {
 	control_close(daemon->control);
 	http_close(daemon->http);
-	store_writer_stop(daemon->writer, 0);
-	history_destroy(daemon->history);
-	report_files_destroy(daemon->files);
+	if (daemon->writer)
+		store_writer_stop(daemon->writer, 0, &daemon->store_stuck);
+	if (!daemon->store_stuck) { /* else its thread hangs in the disk, and works on them should it wake */
+		history_destroy(daemon->history);
+		report_files_destroy(daemon->files);
+	}
 	daemon_audit_end(&daemon->audit);
 	feed_close(&daemon->feed);
 	free(daemon->hooks);

@@ -28,6 +28,7 @@ struct daemon {
 	struct history *history;
 	struct report_files *files;
 	struct store_writer *writer;
+	bool store_stuck;
 	struct service service;
 	struct control *control;
 	struct http *http;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * verbs.h: what can be asked of lastack on the command line. One file a verb; main.c has the table.
+ * verbs.h: what can be asked of lastack on the command line. One file a verb; verbs.c has the table.
  */
 #ifndef LASTACK_VERBS_VERBS_H
 #define LASTACK_VERBS_VERBS_H
