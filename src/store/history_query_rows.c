@@ -90,7 +90,7 @@ static void row_append(struct text *text, sqlite3_stmt *statement, const struct 
 		else if (fields[i].type == FIELD_LIST)
 			text_append_str(text, "[]");
 		else
-			report_json_value_append(text, &value);
+			field_value_json(text, &value);
 		if (leads[i].ends_group)
 			text_append_char(text, '}');
 	}
