@@ -99,6 +99,7 @@ static void hostile_clients(void)
 
 	printf("seed: %u\n", seed);
 	daemon_start(&daemon_program, &place);
+	CHECK(BECOMES_TRUE(history_rows(&place) >= 0), "no database"); /* it has descriptors too */
 	snprintf(path, sizeof(path), "/proc/%d/fd", daemon_program.pid);
 	program_run(&count, "ls", path);
 	descriptors_before = text_lines(count.output);

@@ -30,7 +30,7 @@ static struct daemon_place place;
 
 static long long ended_by_now(void)
 {
-	return report_number(json_object_get(daemon_status(&place), "ended"), "connections");
+	return report_number(json_object_get(daemon_status(&place), "connections"), "ended");
 }
 
 static void load_end(pid_t load)
@@ -107,7 +107,7 @@ static void disk_full(void)
 	/* A file system of the test's own: its processes alone see it. */
 	CHECK(!unshare(CLONE_NEWNS) && !mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), "unshare: %s",
 	      strerror(errno));
-	CHECK(!mkdir(place.state, 0755) && !mount("tmpfs", place.state, "tmpfs", 0, "size=24m,mode=0777"), "tmpfs: %s",
+	CHECK(!mkdir(place.state, 0755) && !mount("tmpfs", place.state, "tmpfs", 0, "size=256m,mode=0777"), "tmpfs: %s",
 	      strerror(errno));
 	daemon_plan(&daemon_program, &place, NULL);
 	program_start(&daemon_program);

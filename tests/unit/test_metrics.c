@@ -473,7 +473,7 @@ static void traffic_makes_no_lines(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(sample.totals) / sizeof(uint64_t); i++)
 		((uint64_t *)&sample.totals)[i] = UINT64_MAX / 64; /* buckets are added up */
-	for (unsigned i = 0; i < TRACKER_STATES; i++)
+	for (unsigned i = 0; i < CONNECTION_STATES; i++)
 		sample.status.live_by_state[i] = UINT32_MAX;
 	memset(&sample.status.events, 0x7f, sizeof(sample.status.events));
 	memset(sample.status.delivered, 0x7f, sizeof(sample.status.delivered));
