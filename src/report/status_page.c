@@ -132,11 +132,11 @@ static void live_append(const struct page *page)
 {
 	struct text size = {0};
 
-	text_append_size(&size, (uint64_t)number(page, "live", "bytes"), true);
-	line_format(page, "live", "%lld connections of %lld at most, %s of memory", number(page, "live", "connections"),
-		    number(page, "live", "max"), text_string(&size));
+	text_append_size(&size, (uint64_t)number(page, "connections", "bytes"), true);
+	line_format(page, "live", "%lld connections of %lld at most, %s of memory", number(page, "connections", "live"),
+		    number(page, "connections", "max"), text_string(&size));
 	text_free(&size);
-	pairs_append(page, "", report_member(page->status, "live", "states"));
+	pairs_append(page, "", report_member(page->status, "connections", "states"));
 }
 
 static void owners_append(const struct page *page)
@@ -159,7 +159,7 @@ static void ended_append(const struct page *page)
 {
 	long long violations = number(page, "ended", "violations");
 
-	line_format(page, "ended", "%lld connections since the start", number(page, "ended", "connections"));
+	line_format(page, "ended", "%lld connections since the start", number(page, "connections", "ended"));
 	pairs_append(page, "  class", report_member(page->status, "ended", "class"));
 	pairs_append(page, "  cause", report_member(page->status, "ended", "cause"));
 	pairs_append(page, "  by", report_member(page->status, "ended", "initiator"));

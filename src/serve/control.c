@@ -71,7 +71,7 @@ static bool has_place(const struct control *control, uid_t uid, uint32_t *place)
 /* Says why, as far as that is possible without waiting. */
 static void refuse(struct control *control, int fd, const char *code, const char *message)
 {
-	char memory[256];
+	char memory[512]; /* a JSON string wants room for nothing but escapes */
 	struct text text = text_borrow(memory, sizeof(memory));
 
 	control->status.refused++;
@@ -267,7 +267,7 @@ static int path_clear(const struct sockaddr_un *address, char *why, size_t size)
 		close(fd);
 	if (error != ECONNREFUSED) {
 		snprintf(why, size, "%s: %s", address->sun_path,
-			 error && error != EAGAIN ? strerror(error) : "another daemon answers there");
+			 error && error != EAGAIN ? strerror(error) : "in use: another daemon answers there");
 		return error && error != EAGAIN ? -error : -EADDRINUSE;
 	}
 	if (unlink(address->sun_path) && errno != ENOENT) {
@@ -336,6 +336,8 @@ int control_open(struct control **opened, const struct control_config *config, c
 	control->service = service;
 	control->epoll = control->wake = control->listener = -1;
 	control->now_ns = clock_ns();
+	control->history_run = history_query_run;
+	control->history_time_ns = HISTORY_TIME_NS;
 	control->clients = calloc(control->config.clients_max, sizeof(control->clients[0]));
 	control->live = live_writer_create();
 	control->reports = report_writer_create(REPORT_JSON, service->context, 0);

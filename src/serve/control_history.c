@@ -30,6 +30,7 @@ enum job_end {
 
 struct history_job {
 	pthread_t thread;
+	__typeof__(history_query_run) *run;
 	const char *path;
 	const struct history_query *query;
 	int fd, wake;
@@ -105,8 +106,7 @@ static void job_tell(struct history_job *job, int status, const char *why)
 
 	job->failed = true;
 	if (end == JOB_TIME)
-		control_error_line(&job->text, "time_limit",
-				   "the question took more than 30 seconds; lines are missing");
+		control_error_line(&job->text, "time_limit", "the question took too long; lines are missing");
 	else if (end == JOB_STOPPING)
 		control_error_line(&job->text, "stopping", "the daemon ends; lines are missing");
 	else if (status)
@@ -127,7 +127,7 @@ static void *job_run(void *arg)
 	struct history_job *job = arg;
 	uint64_t one = 1;
 	char why[192] = "";
-	int status = history_query_run(job->path, job->query, &job->stop, job_row, job, why, sizeof(why));
+	int status = job->run(job->path, job->query, &job->stop, job_row, job, why, sizeof(why));
 	int end = atomic_load(&job->end);
 
 	if (job->text.failed) {
@@ -186,11 +186,12 @@ static struct history_job *job_make(struct control_client *client)
 
 	if (!job)
 		return NULL;
+	job->run = client->control->history_run;
 	job->path = client->control->service->history_path;
 	job->query = &client->request.query;
 	job->fd = client->fd;
 	job->wake = client->control->wake;
-	job->deadline_ns = clock_ns() + HISTORY_TIME_NS;
+	job->deadline_ns = clock_ns() + client->control->history_time_ns;
 	job->lines = client->lines;
 	job->must_find = client->request.verb == CONTROL_SHOW;
 	/* Live lines of show, not sent yet: they go first. */

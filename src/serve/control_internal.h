@@ -65,8 +65,10 @@ struct control {
 	int epoll, listener, wake;
 	uint64_t now_ns;
 	struct server_status status;
-	struct control_client **clients; /* config.clients_max, NULL: free */
-	uint32_t turn;                   /* whose slice is next */
+	struct control_client **clients;            /* config.clients_max, NULL: free */
+	uint32_t turn;                              /* whose slice is next */
+	__typeof__(history_query_run) *history_run; /* history_query_run(); tests have one of their own */
+	uint64_t history_time_ns;                   /* of one question */
 	uint32_t jobs;
 	struct live_writer *live;
 	struct report_writer *reports;

@@ -42,14 +42,18 @@ static void set_named(json_t *object, const char *name, const struct name_table 
 			set(inner, name_of(names, i), numbers[i]);
 }
 
-static void set_live(json_t *object, const struct service_status *status)
+static void set_connections(json_t *object, const struct service_status *status)
 {
-	json_t *live = set_object(object, "live"), *states;
+	json_t *connections = set_object(object, "connections"), *states;
+	uint64_t ended = 0;
 
-	set(live, "connections", status->live);
-	set(live, "max", status->max_connections);
-	set(live, "bytes", status->tracker_bytes);
-	states = set_object(live, "states");
+	for (unsigned cause = 0; status->totals && cause < connection_cause_count; cause++)
+		ended += status->totals->ended[cause];
+	set(connections, "live", status->live);
+	set(connections, "max", status->max_connections);
+	set(connections, "bytes", status->tracker_bytes);
+	set(connections, "ended", ended);
+	states = set_object(connections, "states");
 	for (unsigned state = 0; state < CONNECTION_STATES; state++)
 		if (status->live_by_state[state] && name_of(&tcp_state_names, state))
 			set(states, name_of(&tcp_state_names, state), status->live_by_state[state]);
@@ -83,14 +87,11 @@ static void set_owners(json_t *object, const struct owners *owners, uint32_t liv
 
 static void set_ended(json_t *object, const struct totals *totals)
 {
-	uint64_t classes[connection_class_count] = {0}, connections = 0;
+	uint64_t classes[connection_class_count] = {0};
 	json_t *ended = set_object(object, "ended");
 
-	for (unsigned cause = 0; cause < connection_cause_count; cause++) {
+	for (unsigned cause = 0; cause < connection_cause_count; cause++)
 		classes[cause_class((enum connection_cause)cause)] += totals->ended[cause];
-		connections += totals->ended[cause];
-	}
-	set(ended, "connections", connections);
 	set_named(ended, "class", &class_names, classes, connection_class_count);
 	set_named(ended, "cause", &cause_names, totals->ended, connection_cause_count);
 	set_named(ended, "initiator", &initiator_names, totals->by_initiator, connection_initiator_count);
@@ -239,7 +240,7 @@ json_t *status_json(const struct service_status *status, const struct owners *ow
 	set(object, "uptime_us", status->uptime_ns / 1000);
 	set_flag(object, "ready", status->ready);
 	set_flag(object, "stopping", status->stopping);
-	set_live(object, status);
+	set_connections(object, status);
 	set_owners(object, owners, status->live);
 	if (status->totals)
 		set_ended(object, status->totals);

@@ -147,7 +147,7 @@ struct history_batch {
 	int64_t number; /* of the last one that was attempted, or is done */
 	bool attempted; /* and is not known to be done */
 	uint32_t reports;
-	int64_t kept, only_counted, expired;
+	int64_t kept, only_counted, added, expired;
 };
 
 struct history {

@@ -119,6 +119,7 @@ static void commit_account(struct history *history, const struct history_batch *
 	history->status.written += (uint64_t)batch->kept;
 	history->status.counted += (uint64_t)batch->only_counted;
 	history->status.expired += (uint64_t)batch->expired;
+	history->status.rows += (uint64_t)(batch->added - batch->expired);
 	pthread_mutex_unlock(&history->lock);
 }
 
@@ -145,6 +146,7 @@ int history_commit(struct history *history)
 	history->batch.reports = history->in_transaction;
 	history->batch.kept = history->kept;
 	history->batch.only_counted = history->only_counted;
+	history->batch.added = history->rows.added;
 	history->batch.expired = history->retain.expired;
 	history->batch.attempted = true;
 	code = sql_run(history->db, "COMMIT");

@@ -78,13 +78,12 @@ static inline void random_report_notes(struct random_numbers *random, struct con
 
 static inline void random_report_owner(struct random_numbers *random, struct connection_report *report)
 {
-	static const char *const comms[] = {"", "nginx", "a\"b\\c", "\xff\xfe x", "sixteen bytes ok", "redis\n\t\x01"};
+	static const char comms[][16] = {"", "nginx", "a\"b\\c", "\xff\xfe x", "sixteen bytes it", "redis\n\t\x01"};
 
 	report->has_process = random_below(random, 4) != 0;
 	report->pid = random_u32_or_absent(random);
 	report->uid = random_u32_or_absent(random);
-	memset(report->comm, 0, sizeof(report->comm));
-	strncpy(report->comm, comms[random_below(random, 6)], sizeof(report->comm));
+	memcpy(report->comm, comms[random_below(random, 6)], sizeof(report->comm));
 	report->cgroup = random_below(random, 3);
 	report->process_source = (enum process_source)random_below(random, process_source_count);
 }
