@@ -137,6 +137,17 @@ pages_have_every_option() {
 	return $missing
 }
 
+# Every command of an example, with --help behind it: then it is parsed and nothing else.
+examples_are_understood() {
+	local count=0 wrong=0 command
+	while read -r command; do
+		count=$((count + 1))
+		# shellcheck disable=SC2086 # words of a shell, none of them quoted
+		"$O/lastack" $command --help > /dev/null || { fail "lastack $command"; wrong=1; }
+	done < <(sed -n 's/^[#$] lastack //p' packaging/*.scd.in)
+	[ $count -gt 10 ] && [ $wrong -eq 0 ] && ! "$O/lastack" live --no-such-option --help > /dev/null 2>&1
+}
+
 # complete WORD...: what the completion offers for the last word
 complete_words() {
 	bash --norc -c '
@@ -249,6 +260,7 @@ run configuration_is_current
 run configuration_is_accepted
 run pages_are_clean man
 run pages_have_every_option man
+run examples_are_understood
 run completion_works
 run install_puts_all_in_place
 run install_leaves_a_changed_configuration
