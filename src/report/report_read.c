@@ -25,9 +25,9 @@ static char *cookie_cut(const char *line, size_t length, char digits[24])
 	size_t at = lead ? (size_t)(lead - line) + strlen(COOKIE_LEAD) : length, count = 0;
 	char *copy;
 
-	while (at + count < length && count < 23 && isdigit((unsigned char)line[at + count]))
+	while (at + count < length && count < 21 && isdigit((unsigned char)line[at + count]))
 		count++;
-	if (count < 19 || !(copy = malloc(length)))
+	if (count < 19 || count > 20 || !(copy = malloc(length)))
 		return NULL;
 	memcpy(copy, line, length);
 	memcpy(digits, line + at, count);
