@@ -6,6 +6,7 @@ CC := gcc
 CLANG ?= clang
 BPFTOOL ?= $(firstword $(wildcard /usr/sbin/bpftool) bpftool)
 PREFIX ?= /usr/local
+UNITS ?= $(PREFIX)/lib/systemd/system
 O := build
 Q := $(if $(V),,@)
 say = $(if $(V),,@printf '  %-7s %s\n' '$(1)' '$(2)')
@@ -87,13 +88,25 @@ $(O)/bench_daemon: $(call object,,tests/bench/bench_daemon.c tests/bench/measure
 $(O)/bench_history: $(O)/tests/bench/bench_history.o $(call object,,$(PLAIN))
 	$(call link,,$(PLAIN_LIBS))
 
-# ---- the reference machine, told and drawn from its table; a test holds the committed files against it
-DOCS := src/core/machine.md src/core/machine.svg
-docs: all
+# ---- what is written from tables: the reference machine told and drawn, the default configuration; tests hold the
+# committed files against them
+DOCS := src/core/machine.md src/core/machine.svg packaging/lastack.conf
+docs: all $(O)/manual
 	$(call say,DOCS,$(DOCS))
 	$(Q)$(O)/lastack machine -o markdown > $(O)/machine.md
 	$(Q)sed -i -e '/^<!-- lastack machine.*: begin/,/^<!-- lastack machine.*: end/{/: end/r $(O)/machine.md' -e 'd}' src/core/machine.md
 	$(Q)$(O)/lastack machine -o dot | dot -Tsvg > $(O)/machine.svg && cp $(O)/machine.svg src/core/machine.svg
+	$(Q)$(O)/manual settings > $(O)/lastack.conf && cp $(O)/lastack.conf packaging/lastack.conf
+
+PAGES := $(patsubst packaging/%.scd.in,$(O)/man/%,$(wildcard packaging/*.scd.in))
+manual: $(PAGES) $(O)/lastack.bash
+$(O)/man/%: packaging/%.scd.in $(O)/manual
+	$(call say,MAN,$@)
+	@mkdir -p $(@D)
+	$(Q)$(O)/manual page $< > $@.scd && scdoc < $@.scd > $@
+$(O)/lastack.bash: $(O)/manual
+	$(call say,BASH,$@)
+	$(Q)$< completion > $@
 
 # ---- what people ask for
 run: all
@@ -106,12 +119,14 @@ bench: all $(BENCHES)
 	$(O)/bench_daemon
 	$(O)/bench_history
 test-build: all $(UNIT) $(PROOFS) $(O)/live $(O)/demo $(O)/system $(BENCHES)
-test: test-build
-	O=$(O) tests/run.sh unit $(UNIT) $(PROOFS) -- system live
+test: test-build manual
+	O=$(O) tests/run.sh unit $(UNIT) $(PROOFS) -- packaging system live
 test-unit: $(UNIT)
 	O=$(O) tests/run.sh unit $(UNIT)
 proofs: $(PROOFS)
 	O=$(O) tests/run.sh unit $(PROOFS)
+test-packaging: all manual
+	O=$(O) tests/run.sh packaging
 test-live: all $(O)/live
 	O=$(O) tests/run.sh live
 test-system: all $(O)/system
@@ -133,9 +148,38 @@ compile_commands.json: Makefile
 	$(Q)for f in $(SOURCES); do printf '{"directory":"%s","file":"%s","command":"cc $(CPPFLAGS) $(WARNINGS) -c %s"}\n' \
 		"$(CURDIR)" "$$f" "$$f"; done | sed '1s/^/[/; $$!s/$$/,/; $$s/$$/]/' > $@
 
-install: all
-	install -D -m 0755 $(O)/lastack $(DESTDIR)$(PREFIX)/bin/lastack
-	install -D -m 0644 README.md $(DESTDIR)$(PREFIX)/share/doc/lastack/README.md
+# The configuration belongs to whoever has changed it: it is neither replaced nor removed then.
+TO = $(DESTDIR)$(PREFIX)
+CONFIG = $(DESTDIR)/etc/lastack/lastack.conf
+page_to = $(TO)/share/man/man$(subst .,,$(suffix $(1)))/$(notdir $(1))
+install: all manual
+	install -D -m 0755 $(O)/lastack $(TO)/bin/lastack
+	install -D -m 0644 -t $(TO)/share/doc/lastack README.md src/core/machine.md src/core/machine.svg
+	install -D -m 0644 -t $(TO)/share/doc/lastack/examples packaging/lastack-namespaces.conf
+	install -D -m 0644 $(O)/lastack.bash $(TO)/share/bash-completion/completions/lastack
+	install -D -m 0644 packaging/lastack.sysusers $(TO)/lib/sysusers.d/lastack.conf
+	install -D -m 0644 packaging/lastack.service $(DESTDIR)$(UNITS)/lastack.service
+	sed -i 's|=/usr/bin/lastack |=$(PREFIX)/bin/lastack |' $(DESTDIR)$(UNITS)/lastack.service
+	$(foreach page,$(PAGES),install -D -m 0644 $(page) $(call page_to,$(page)) &&) true
+	[ -e $(CONFIG) ] || install -D -m 0644 packaging/lastack.conf $(CONFIG)
+	$(if $(DESTDIR),,@echo "as a service: systemd-sysusers && systemctl daemon-reload && systemctl enable --now lastack")
+uninstall:
+	rm -f $(TO)/bin/lastack $(TO)/share/bash-completion/completions/lastack $(TO)/lib/sysusers.d/lastack.conf
+	rm -f $(DESTDIR)$(UNITS)/lastack.service $(foreach page,$(PAGES),$(call page_to,$(page)))
+	rm -rf $(TO)/share/doc/lastack
+	! cmp -s packaging/lastack.conf $(CONFIG) || rm -f $(CONFIG)
+	[ ! -e $(CONFIG) ] && rm -rf $(dir $(CONFIG)) || echo "left: $(CONFIG) was changed"
+
+# A Debian package of this tree, made in a copy of it.
+DEB = $(O)/deb/lastack-$(VERSION)
+deb:
+	rm -rf $(O)/deb && mkdir -p $(DEB)
+	tar -c --exclude=./.git --exclude=./build --exclude=./$(O) . | tar -x -C $(DEB)
+	cp -r packaging/debian $(DEB)/debian
+	cd $(DEB) && env -u MAKEFLAGS -u MFLAGS DEB_BUILD_OPTIONS="nocheck noautodbgsym $(DEB_BUILD_OPTIONS)" dpkg-buildpackage -b -us -uc
+	@ls $(O)/deb/*.deb
+version:
+	@echo $(VERSION)
 clean:
 	rm -rf $(O) compile_commands.json
 
@@ -145,6 +189,12 @@ PACKAGES := gcc clang llvm libbpf-dev libelf-dev zlib1g-dev nettle-dev bpftool i
 ifneq ($(filter test% asan bench docs,$(MAKECMDGOALS)),)
 PACKAGES += procps util-linux libcap2-bin kmod nginx-light redis-server redis-tools wrk curl libbpf-tools graphviz
 endif
+ifneq ($(filter test% install deb,$(MAKECMDGOALS)),)
+PACKAGES += scdoc
+endif
+ifneq ($(filter test% deb,$(MAKECMDGOALS)),)
+PACKAGES += debhelper dpkg-dev fakeroot lintian man-db systemd
+endif
 ifneq ($(filter test-kernels,$(MAKECMDGOALS)),)
 PACKAGES += qemu-system-x86 busybox-static kmod xz-utils zstd
 endif
@@ -152,7 +202,8 @@ test-deps: deps
 deps:
 	@O=$(O) tests/deps.sh $(PACKAGES)
 
-.PHONY: all docs run demo bench test test-build test-unit proofs test-live test-system test-kernels test-deps check-programs asan format tidy install clean deps
+.PHONY: all docs manual run demo bench test test-build test-unit proofs test-packaging test-live test-system test-kernels \
+	test-deps check-programs asan format tidy install uninstall deb version clean deps
 .DELETE_ON_ERROR:
 .SECONDARY:
--include $(shell find $(O) -name '*.d' 2>/dev/null)
+-include $(shell find $(O) -path '$(O)/deb' -prune -o -name '*.d' -type f -print 2>/dev/null)

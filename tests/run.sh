@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # run.sh SUITE...: runs suites and closes with the sum over all of them, "N passed, N failed, N skipped".
 # "unit PROGRAM... [--]" runs cmocka programs; "live" and "system" run the programs of those names, which
-# need root and count as one skipped test each without it. Output goes to the terminal as it comes.
+# need root and count as one skipped test each without it; "packaging" runs the script of that name. Output goes to the
+# terminal as it comes.
 set -u
 O=${O:-build}
 passed=0 failed=0 skipped=0
@@ -39,15 +40,17 @@ again() {
 }
 
 suite() {
-	local log status line
-	if [ "$(id -u)" -ne 0 ]; then
+	local log status line program=$O/$1
+	if [ "$1" = packaging ]; then
+		program=tests/packaging/packaging.sh
+	elif [ "$(id -u)" -ne 0 ]; then
 		echo "skip $1: needs root"
 		add 0 0 1
 		return
 	fi
 	log=$(mktemp)
 	echo "== $1"
-	LASTACK=$O/lastack timeout 1200 "$O/$1" 2>&1 | tee "$log"
+	LASTACK=$O/lastack timeout 1200 "$program" 2>&1 | tee "$log"
 	status=${PIPESTATUS[0]}
 	line=$(grep -aE '^[0-9]+ passed, [0-9]+ failed' "$log" | tail -1)
 	if [ -z "$line" ]; then

@@ -44,7 +44,7 @@ int main(int argc, char **argv)
 	if (argc == 3 && !strcmp(argv[1], "page")) {
 		status = manual_page(argv[2], stdout);
 	} else if (argc == 2 && !strcmp(argv[1], "settings")) {
-		manual_settings(stdout);
+		status = manual_settings(stdout);
 	} else if (argc == 2 && !strcmp(argv[1], "completion")) {
 		manual_completion(stdout);
 	} else {

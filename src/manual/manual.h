@@ -22,8 +22,8 @@
  * and @version@ may stand anywhere. Returns 0, or -errno after a message.
  */
 int manual_page(const char *path, FILE *out);
-/* The configuration file, with every setting commented out. */
-void manual_settings(FILE *out);
+/* The configuration file, with every setting commented out. Returns 0, or -errno after a message. */
+int manual_settings(FILE *out);
 void manual_completion(FILE *out);
 
 /* In all of these `escape` comes before each of `special`. */

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * settings.c: the configuration file that is installed: each setting commented out, with what it does and its default,
- * which its help text has in brackets at the end. See manual.h.
+ * which its help text has in brackets at the end, and which is held against the real one. See manual.h.
  */
+#include <errno.h>
 #include <string.h>
 
 #include "manual/manual.h"
+#include "options_values.h"
+#include "verbs/daemon_options.h"
 #include "verbs/verbs.h"
 
 #define VALUE_BYTES 128
@@ -62,8 +65,24 @@ static void names_put(FILE *out, const struct name_table *names)
 	fputc('\n', out);
 }
 
-static void setting_put(FILE *out, const struct option_spec *option)
+/* Does the help text tell the truth? Where there is no value at all it says in words what holds then. */
+static bool default_is_true(const struct option_spec *option, const char *value, const struct daemon_options *defaults)
 {
+	const char *is = (const char *)defaults + option->offset;
+	struct daemon_options said = *defaults;
+	char *at = (char *)&said + option->offset;
+	char why[OPTION_WHY_BYTES];
+
+	if (option->type == OPTION_STRING && !*(const char *const *)is)
+		return true;
+	option_value_clear(option, at);
+	return !option_value_store(option, value, at, why) && !option_value_differs(option, at, is);
+}
+
+/* Returns 0, or -EINVAL after a message. */
+static int setting_put(FILE *out, const struct option_spec *option, const struct daemon_options *defaults)
+{
+	bool is_value;
 	char value[VALUE_BYTES];
 
 	fputs("\n# ", out);
@@ -71,16 +90,28 @@ static void setting_put(FILE *out, const struct option_spec *option)
 	fputs(option->reloadable ? ".\n" : ". Takes a restart.\n", out);
 	if (option->names)
 		names_put(out, option->names);
-	if (default_read(option->help, value) && default_is_value(option, value))
-		fprintf(out, "#%s = %s\n", option->long_name, value);
-	else
-		fprintf(out, "#%s = %s\n", option->long_name, option->argument ? option->argument : "no");
+	is_value = default_read(option->help, value) && default_is_value(option, value);
+	if (is_value && !default_is_true(option, value, defaults)) {
+		fprintf(stderr, "manual: the help of --%s says (%s): that is not its default\n", option->long_name,
+			value);
+		return -EINVAL;
+	}
+	fprintf(out, "#%s = %s\n", option->long_name, is_value ? value : option->argument ? option->argument : "no");
+	return 0;
 }
 
-void manual_settings(FILE *out)
+int manual_settings(FILE *out)
 {
+	char *nothing[] = {"daemon", "--config", "/dev/null", NULL};
+	struct daemon_settings defaults;
+	int status = daemon_settings_read(&defaults, 3, nothing);
+
+	if (status)
+		return status;
 	fputs(head, out);
-	for (unsigned i = 0; i < daemon_verb.option_count; i++)
+	for (unsigned i = 0; !status && i < daemon_verb.option_count; i++)
 		if (!daemon_verb.options[i].command_line_only)
-			setting_put(out, &daemon_verb.options[i]);
+			status = setting_put(out, &daemon_verb.options[i], &defaults.options);
+	daemon_settings_free(&defaults);
+	return status;
 }

@@ -149,6 +149,8 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection, 
 	enum MHD_Result result;
 
 	(void)body, (void)context;
+	if (client->phase == CLIENT_CUT)
+		return MHD_NO;
 	http->status.requests += first;
 	client->phase = CLIENT_HEARD;
 	if (*body_bytes || (first && !http_body_is_unwanted(connection))) {

@@ -127,7 +127,7 @@ static int endpoint_resolve(const char *address, struct addrinfo **found, char *
 static int endpoint_name(int fd, char name[LISTEN_NAME_BYTES])
 {
 	char host[NI_MAXHOST], port[NI_MAXSERV];
-	struct sockaddr_storage address;
+	struct sockaddr_storage address = {0};
 	socklen_t length = sizeof(address);
 
 	if (getsockname(fd, (struct sockaddr *)&address, &length))
@@ -152,21 +152,20 @@ static int endpoint_bind(int fd, const struct addrinfo *found, char *why, size_t
 	return status;
 }
 
-/* Bound and listening, or -errno. */
+/* found: of an address with a port, else NULL. */
 static int start(struct listen_socket *listener, const char *address, const struct addrinfo *found, mode_t mode,
 		 char *why, size_t size)
 {
-	const char *path = unix_path(address);
-	int status = path ? unix_bind(listener->fd, path, mode, why, size)
-			  : endpoint_bind(listener->fd, found, why, size);
+	int status = found ? endpoint_bind(listener->fd, found, why, size)
+			   : unix_bind(listener->fd, unix_path(address), mode, why, size);
 
 	if (status)
 		return status;
 	status = listen(listener->fd, BACKLOG) ? -errno : 0;
-	if (!status && path)
-		snprintf(listener->name, sizeof(listener->name), "%s", address);
-	else if (!status)
+	if (!status && found)
 		status = endpoint_name(listener->fd, listener->name);
+	else if (!status)
+		snprintf(listener->name, sizeof(listener->name), "%s", address);
 	if (status)
 		snprintf(why, size, "cannot listen: %s", strerror(-status));
 	return status;

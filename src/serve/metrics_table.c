@@ -233,7 +233,7 @@ const struct metric metric_table[] = {
 	GAUGE("audit_timestamp_seconds", "When the last audit was done, 0 before the first.", US,
 	      STATUS(audit_wall_us)),
 	GAUGE("audit_namespaces", "Network namespaces that the last audit read.", U32, STATUS(audit_netns)),
-	GAUGE("audit_counter_present", "1 where this kernel has the counter.", BOOL, AUDIT(present), EACH_COUNTER),
+	GAUGE("audit_present", "1 where this kernel has the counter.", BOOL, AUDIT(present), EACH_COUNTER),
 	GAUGE("audit_kernel_increase", "By how much the kernel's counter grew between the last two audits.", I64,
 	      AUDIT(kernel), EACH_COUNTER),
 	GAUGE("audit_lastack_increase", "By how much the same grew as lastack counted it.", I64, AUDIT(lastack),

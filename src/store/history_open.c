@@ -136,20 +136,45 @@ static void be_foreign(struct history *history, const char *why)
 	history->retry_ns = history->now_ns + RETRY_MAX_NS;
 }
 
-/*
- * SQLite would make it readable for all. O_EXCL: to close a file that is open already would end the locks that
- * connections of this process hold on it.
- */
-static int file_create(const struct history *history)
+/* Returns 0, or -1 with `why` set. */
+static int file_begin(const char *name, char *why, size_t size)
 {
-	int fd;
+	int fd = open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600), code; /* SQLite would let all read it */
+	sqlite3 *db;
 
-	if (mkdir(history->directory, 0750) && errno != EEXIST)
-		return -errno;
-	fd = open(history->path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	if (fd >= 0)
-		close(fd);
-	return fd < 0 && errno != EEXIST ? -errno : 0;
+	if (fd < 0) {
+		snprintf(why, size, "cannot be created: %s", strerror(errno));
+		return -1;
+	}
+	close(fd);
+	code = sqlite3_open_v2(name, &db, SQLITE_OPEN_READWRITE, NULL) & 0xff;
+	if (code == SQLITE_OK)
+		code = history_schema_begin(db);
+	if (code != SQLITE_OK)
+		sql_error_write(why, size, "cannot be created", db, code);
+	sqlite3_close(db);
+	return code == SQLITE_OK ? 0 : -1;
+}
+
+/* Under its name stands only what says that it is ours: an interrupted beginning is not taken for a stranger's. */
+static int file_create(const struct history *history, char *why, size_t size)
+{
+	char name[4096], journal[4096 + 16];
+
+	if (mkdir(history->directory, 0750) && errno != EEXIST) {
+		snprintf(why, size, "cannot be created: %s", strerror(errno));
+		return -1;
+	}
+	snprintf(name, sizeof(name), "%s.new", history->path);
+	snprintf(journal, sizeof(journal), "%s-journal", name);
+	unlink(journal);
+	unlink(name);
+	if (file_begin(name, why, size))
+		return -1;
+	if (!rename(name, history->path))
+		return 0;
+	snprintf(why, size, "cannot be created: %s", strerror(errno));
+	return -1;
 }
 
 static int connection_open(struct history *history)
@@ -187,20 +212,15 @@ void history_open(struct history *history)
 {
 	enum history_identity identity;
 	char why[128] = "";
-	int status, code;
+	int code;
 
 	identity = history_identify(history->path, why, sizeof(why));
 	if (identity == HISTORY_FILE_FOREIGN) {
 		be_foreign(history, why);
 		return;
 	}
-	if (identity == HISTORY_FILE_UNREADABLE) {
-		fail(history, why);
-		return;
-	}
-	status = identity == HISTORY_FILE_MISSING ? file_create(history) : 0;
-	if (status) {
-		snprintf(why, sizeof(why), "cannot be created: %s", strerror(-status));
+	if (identity == HISTORY_FILE_UNREADABLE ||
+	    (identity == HISTORY_FILE_MISSING && file_create(history, why, sizeof(why)))) {
 		fail(history, why);
 		return;
 	}

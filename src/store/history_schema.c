@@ -25,7 +25,7 @@ static uint32_t big_endian_get(const unsigned char *at)
 static enum history_identity header_judge(const unsigned char *header, sqlite3_int64 size, char *why, size_t why_size)
 {
 	if (size == 0)
-		return HISTORY_FILE_OURS; /* begun, and no more */
+		return HISTORY_FILE_MISSING;
 	if (size < HEADER_BYTES || memcmp(header, HEADER_MAGIC, sizeof(HEADER_MAGIC)) != 0)
 		snprintf(why, why_size, "is no SQLite database");
 	else if (big_endian_get(header + HEADER_APPLICATION_ID) != HISTORY_APPLICATION_ID)
@@ -205,21 +205,31 @@ static int tables_complete(sqlite3 *db)
 	return code;
 }
 
+static int run_each(sqlite3 *db, const char *const *sql, size_t count)
+{
+	int code = SQLITE_OK;
+
+	for (size_t i = 0; code == SQLITE_OK && i < count; i++)
+		code = sql_run(db, sql[i]);
+	return code;
+}
+
 /*
- * The file says whose it is before anything else is in it, and outside of the write-ahead log, so that
- * history_identify() sees it always. auto_vacuum must stand before the first page does.
+ * It says whose it is before anything else is in it, and outside of the write-ahead log, so that history_identify()
+ * sees it always. auto_vacuum must stand before the first page does.
  */
+int history_schema_begin(sqlite3 *db)
+{
+	static const char *const settings[] = {"PRAGMA page_size = 4096", "PRAGMA auto_vacuum = INCREMENTAL",
+					       "PRAGMA synchronous = FULL", "PRAGMA application_id = 0x4c61434b"};
+
+	return run_each(db, settings, sizeof(settings) / sizeof(settings[0]));
+}
+
 static int settings_apply(sqlite3 *db)
 {
-	static const char *const first[] = {
-		"PRAGMA page_size = 4096",
-		"PRAGMA auto_vacuum = INCREMENTAL",
-		"BEGIN IMMEDIATE",
-		"PRAGMA application_id = 0x4c61434b",
-		"COMMIT",
-	};
 	/* FULL: a commit is on disk when it returns; commits are so few that it costs one fsync in half a second. */
-	static const char *const always[] = {
+	static const char *const settings[] = {
 		"PRAGMA synchronous = FULL",
 		"PRAGMA temp_store = MEMORY",
 		"PRAGMA mmap_size = 0",
@@ -229,14 +239,8 @@ static int settings_apply(sqlite3 *db)
 		"PRAGMA secure_delete = FAST",
 		"PRAGMA journal_mode = WAL",
 	};
-	int64_t pages = 0;
-	int code = sql_number(db, "PRAGMA page_count", &pages);
 
-	for (size_t i = 0; !pages && code == SQLITE_OK && i < sizeof(first) / sizeof(first[0]); i++)
-		code = sql_run(db, first[i]);
-	for (size_t i = 0; code == SQLITE_OK && i < sizeof(always) / sizeof(always[0]); i++)
-		code = sql_run(db, always[i]);
-	return code;
+	return run_each(db, settings, sizeof(settings) / sizeof(settings[0]));
 }
 
 int history_schema_complete(sqlite3 *db)

@@ -19,8 +19,8 @@
 #define HISTORY_US_PER_HOUR 3600000000LL
 
 enum history_identity {
-	HISTORY_FILE_OURS, /* or empty */
-	HISTORY_FILE_MISSING,
+	HISTORY_FILE_OURS,
+	HISTORY_FILE_MISSING, /* or empty */
 	HISTORY_FILE_FOREIGN, /* `why` says in what way */
 	HISTORY_FILE_UNREADABLE,
 };
@@ -28,6 +28,8 @@ enum history_identity {
 /* Looks at the beginning of the file without touching it. Sets `why` unless it is ours or missing. */
 enum history_identity history_identify(const char *path, char *why, size_t size);
 
+/* The first page of a new, empty database. */
+int history_schema_begin(sqlite3 *db);
 /* Settings of the connection, and the tables as they are today. `db` is open for reading and writing. */
 int history_schema_complete(sqlite3 *db);
 

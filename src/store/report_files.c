@@ -24,8 +24,8 @@
 #define RETRY_LAST_NS    (60 * NS_PER_S)
 #define SLICE_NS         20000000
 #define SLICE_BYTES      (1 << 20)
-#define SLICES_AT_END    100 /* two seconds of compressing, and no more */
-#define UNPACKED_WAITING 8   /* with more than these waiting, the next is finished without being compressed */
+#define SLICES_AT_END    50 /* one second of compressing, and no more */
+#define UNPACKED_WAITING 8  /* with more than these waiting, the next is finished without being compressed */
 
 /* What may change while it runs. */
 struct limits {

@@ -103,7 +103,7 @@ static int control_start(struct daemon *daemon, const struct privileges_user *us
 	if (config.group == (gid_t)-1 && user->change)
 		config.group = user->gid;
 	if (control_open(&daemon->control, &config, &daemon->service, why, sizeof(why)))
-		return fail(options->socket, why);
+		return fail("control socket", why);
 	if (user->change && chown(options->socket, user->uid, (gid_t)-1))
 		return fail(options->socket, strerror(errno));
 	return EXIT_DONE;

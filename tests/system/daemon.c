@@ -106,6 +106,7 @@ static void verbs_daemon(void)
 	CHECK(write(pair.client, "hello", 5) == 5, "write");
 	pause_ms(1100); /* listings are a second apart at least */
 	live_is_told(&pair);
+	CHECK(read(pair.server, (char[5]){0}, 5) == 5, "read");
 	pair_close(&pair);
 	end_is_told(&pair, &follow);
 	metrics_are_told();

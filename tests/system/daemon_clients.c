@@ -6,6 +6,7 @@
 #include "net.h"
 
 #include <errno.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -98,6 +99,7 @@ static void hostile_clients(void)
 
 	printf("seed: %u\n", seed);
 	daemon_start(&daemon_program, &place);
+	CHECK(BECOMES_TRUE(history_rows(&place) >= 0), "no database"); /* it has descriptors too */
 	snprintf(path, sizeof(path), "/proc/%d/fd", daemon_program.pid);
 	program_run(&count, "ls", path);
 	descriptors_before = text_lines(count.output);
@@ -130,33 +132,41 @@ static void second_instance(void)
 	daemon_stop(&second);
 	daemon_plan(&second, &other, "--socket", place.socket, NULL);
 	program_start(&second);
-	CHECK(program_exit(&second) == 4 && text_has(second.errors, "in use"), "%s", text_of(second.errors));
+	CHECK(program_exit(&second) == 4 && text_has(second.errors, "another daemon answers there"), "%s",
+	      text_of(second.errors));
 	daemon_status(&place);
 	daemon_stop(&daemon_program);
 }
 
 /* ---- memory ---------------------------------------------------------------------------------------- */
 
-#define CHURN       20000
-#define CHURN_GROWS 4096 /* KiB, after the first round: pages that malloc keeps */
+#define CHURN        15000
+#define CHURN_ROUNDS 9
+#define CHURN_GROWS  2048 /* KiB */
 
+/*
+ * Buffers grow with the largest batch and are given back now and then, so what counts is the least of the last rounds
+ * against the most of the first ones. A short queue: the disk may be too slow for this load.
+ */
 static void memory_is_flat(void)
 {
-	long long before, after;
+	long long first_most = 0, last_least = INT64_MAX, resident;
 
 	daemon_place(&place, "one");
-	daemon_plan(&daemon_program, &place, "--max-connections", "4096", "--reports", place.reports, NULL);
+	daemon_plan(&daemon_program, &place, "--max-connections", "4096", "--store-queue", "2048", "--reports",
+		    place.reports, NULL);
 	program_start(&daemon_program);
 	daemon_await(&daemon_program);
-	for (unsigned round = 0; round < 2; round++)
+	for (unsigned round = 0; round < CHURN_ROUNDS; round++) {
 		child_await(load_start(CHURN, 1, PORT));
-	pause_ms(1500);
-	before = process_field(daemon_program.pid, "VmRSS", 10);
-	for (unsigned round = 0; round < 4; round++)
-		child_await(load_start(CHURN, 1, PORT));
-	pause_ms(1500);
-	after = process_field(daemon_program.pid, "VmRSS", 10);
-	CHECK(after - before < CHURN_GROWS, "%lld KiB, %lld after %u more connections", before, after, 4 * CHURN);
+		resident = process_field(daemon_program.pid, "VmRSS", 10);
+		if (round < CHURN_ROUNDS / 3 && resident > first_most)
+			first_most = resident;
+		if (round >= CHURN_ROUNDS - CHURN_ROUNDS / 3 && resident < last_least)
+			last_least = resident;
+	}
+	CHECK(last_least - first_most < CHURN_GROWS, "%lld KiB at first, %lld KiB after %u connections more",
+	      first_most, last_least, CHURN * CHURN_ROUNDS * 2 / 3);
 	daemon_stop(&daemon_program);
 }
 

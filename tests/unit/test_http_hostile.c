@@ -84,7 +84,7 @@ static void a_request_that_is_just_in_time_is_served(void **state)
 	http_settle(&fixture);
 	for (size_t i = 0; i < strlen(GOOD); i++) {
 		http_advance(&fixture, (TIMEOUT_NS - HTTP_SECOND_NS) / strlen(GOOD));
-		http_send(&fixture, fd, GOOD + i, 1);
+		http_send(&fixture, fd, &GOOD[i], 1);
 	}
 	reply = http_reply_read(&fixture, fd, false);
 	assert_int_equal(reply.status, 200);
