@@ -78,6 +78,8 @@ static void cell_write(struct text *cell, const char *name, const json_t *value)
 		text_append_duration(cell, 1000 * (uint64_t)json_integer_value(value), false);
 	else if (json_is_real(value))
 		text_append_fixed(cell, (int64_t)(json_real_value(value) * 10), 1);
+	else if (json_is_string(value))
+		text_append(cell, json_string_value(value), json_string_length(value));
 	else
 		json_csv_append(value, cell);
 }

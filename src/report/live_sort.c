@@ -17,20 +17,20 @@ static const struct key {
 	const char *group, *member;
 	bool is_text, is_address;
 } keys[LIVE_KEYS] = {
-	[LIVE_KEY_AGE] = {NULL, "age_us"},
-	[LIVE_KEY_STATE_AGE] = {NULL, "state_age_us"},
-	[LIVE_KEY_UNREAD] = {NULL, "unread_bytes"},
-	[LIVE_KEY_UNACKED] = {NULL, "unacked_bytes"},
-	[LIVE_KEY_RETRANSMITS] = {NULL, "retransmits"},
-	[LIVE_KEY_PROBES] = {NULL, "probes_sent"},
-	[LIVE_KEY_SILENT] = {NULL, "silent_us"},
-	[LIVE_KEY_FACTS_AGE] = {NULL, "facts_age_us"},
-	[LIVE_KEY_COOKIE] = {NULL, "cookie"},
-	[LIVE_KEY_PID] = {"process", "pid"},
-	[LIVE_KEY_COMM] = {"process", "comm", .is_text = true},
-	[LIVE_KEY_STATE] = {NULL, "state", .is_text = true},
-	[LIVE_KEY_LOCAL] = {NULL, "local_addr", .is_address = true},
-	[LIVE_KEY_REMOTE] = {NULL, "remote_addr", .is_address = true},
+	[LIVE_KEY_AGE] = {.member = "age_us"},
+	[LIVE_KEY_STATE_AGE] = {.member = "state_age_us"},
+	[LIVE_KEY_UNREAD] = {.member = "unread_bytes"},
+	[LIVE_KEY_UNACKED] = {.member = "unacked_bytes"},
+	[LIVE_KEY_RETRANSMITS] = {.member = "retransmits"},
+	[LIVE_KEY_PROBES] = {.member = "probes_sent"},
+	[LIVE_KEY_SILENT] = {.member = "silent_us"},
+	[LIVE_KEY_FACTS_AGE] = {.member = "facts_age_us"},
+	[LIVE_KEY_COOKIE] = {.member = "cookie"},
+	[LIVE_KEY_PID] = {.group = "process", .member = "pid"},
+	[LIVE_KEY_COMM] = {.group = "process", .member = "comm", .is_text = true},
+	[LIVE_KEY_STATE] = {.member = "state", .is_text = true},
+	[LIVE_KEY_LOCAL] = {.member = "local_addr", .is_address = true},
+	[LIVE_KEY_REMOTE] = {.member = "remote_addr", .is_address = true},
 };
 
 static const char *const key_texts[LIVE_KEYS] = {

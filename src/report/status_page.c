@@ -253,7 +253,7 @@ static void servers_append(const struct page *page)
 
 		if (!refused && !late && !dropped && !number(page, servers[i], "requests"))
 			continue;
-		line_format(page, servers[i], "%lld clients now, %lld requests, %lld answered with an error",
+		line_format(page, servers[i], "%lld connected, %lld requests, %lld answered with an error",
 			    number(page, servers[i], "clients"), number(page, servers[i], "requests"),
 			    number(page, servers[i], "errors"));
 		if (refused || late || dropped)

@@ -326,6 +326,20 @@ static void facts_of_silence(const struct timeline *timeline)
 		labelled_format(timeline, "round trip", "%s", span(room, report->srtt_us * 1000ULL));
 }
 
+/* Nothing tells of changes between two listings. */
+static void facts_age_append(const struct timeline *timeline)
+{
+	int64_t age_us = report_member_number(timeline->object, NULL, "facts_age_us", -1);
+	char room[ROOM];
+
+	if (age_us < 0)
+		labelled(timeline, "facts",
+			 "its socket was not listed yet: unread, unacked and the like are not known");
+	else
+		labelled_format(timeline, "facts", "unread, unacked and the like are %s old",
+				span(room, 1000 * (uint64_t)age_us));
+}
+
 static void texts_append(const struct timeline *timeline, const char *label, const json_t *list)
 {
 	const json_t *entry;
@@ -350,6 +364,8 @@ int timeline_append(struct text *text, const json_t *object, unsigned columns)
 	states_append(&timeline);
 	facts_of_data(&timeline);
 	facts_of_silence(&timeline);
+	if (timeline.lives)
+		facts_age_append(&timeline);
 	texts_append(&timeline, "evidence", report_member(object, NULL, "evidence"));
 	if (!timeline.lives)
 		labelled_format(&timeline, "conformance", "%s with RFC 9293", verdict ?: "not_checked");

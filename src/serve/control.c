@@ -20,6 +20,7 @@
 #define EVENTS_AT_ONCE  64
 #define ACCEPTS_AT_ONCE 16
 #define LISTEN_BACKLOG  64
+#define DEAF_NS         1000000000ULL /* when descriptors ran out */
 
 int64_t control_wall_us(const struct control *control)
 {
@@ -116,13 +117,27 @@ static void client_admit(struct control *control, int fd)
 	log_debug("control: client of uid %u, gid %u, pid %d", peer.uid, peer.gid, peer.pid);
 }
 
+static void listener_watch(struct control *control, bool watched)
+{
+	struct epoll_event event = {.events = watched ? EPOLLIN : 0, .data.ptr = &control->listener};
+
+	if (!epoll_ctl(control->epoll, EPOLL_CTL_MOD, control->listener, &event))
+		control->deaf_ns = watched ? 0 : control->now_ns;
+}
+
 static void clients_accept(struct control *control)
 {
 	for (unsigned i = 0; i < ACCEPTS_AT_ONCE; i++) {
 		int fd = accept4(control->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
-		if (fd < 0)
+		if (fd < 0) {
+			/* It would be readable for ever, and the loop busy with that. */
+			if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
+				log_warning("control: no client can be taken in: %s", strerror(errno));
+				listener_watch(control, false);
+			}
 			return;
+		}
 		client_admit(control, fd);
 	}
 }
@@ -230,6 +245,8 @@ static void clients_look_after(struct control *control)
 void control_poll(struct control *control, uint64_t now_ns)
 {
 	control->now_ns = now_ns;
+	if (control->deaf_ns && now_ns - control->deaf_ns > DEAF_NS)
+		listener_watch(control, true);
 	events_take(control);
 	threads_look_after(control);
 	if (slices_run(control))

@@ -17,12 +17,20 @@ static const char *cgroup_path(const struct control *control, uint64_t cgroup)
 	return cgroup && context->cgroup_path ? context->cgroup_path(context->arg, cgroup) : NULL;
 }
 
+/* ABSENT_U64: it was never listed. */
+static uint64_t facts_age_ns(const struct control *control, const struct connection *connection)
+{
+	const struct live_facts *facts = tracker_facts(control->service->tracker, connection);
+
+	return facts && facts->listed_ns && facts->listed_ns <= control->now_ns ? control->now_ns - facts->listed_ns
+										: ABSENT_U64;
+}
+
 /* ---- list ------------------------------------------------------------------------------------------- */
 
 static struct live_line live_line_make(const struct control *control, const struct connection *connection,
 				       const struct connection_report *report)
 {
-	const struct live_facts *facts = tracker_facts(control->service->tracker, connection);
 	uint64_t entered_ns = tracker_entered_ns(control->service->tracker, connection), now_ns = control->now_ns;
 
 	return (struct live_line){
@@ -30,8 +38,7 @@ static struct live_line live_line_make(const struct control *control, const stru
 		.cgroup = report->has_process ? cgroup_path(control, report->cgroup) : NULL,
 		.state = connection->state,
 		.state_age_ns = entered_ns && entered_ns <= now_ns ? now_ns - entered_ns : ABSENT_U64,
-		.facts_age_ns = facts && facts->listed_ns && facts->listed_ns <= now_ns ? now_ns - facts->listed_ns
-											: ABSENT_U64,
+		.facts_age_ns = facts_age_ns(control, connection),
 		.probes_sent = connection->probes_sent,
 	};
 }
@@ -83,6 +90,28 @@ static void end_remove(json_t *line)
 	json_object_set_new(line, "explain", json_string("The connection lives."));
 }
 
+/* What a line of something alive begins with. */
+static void live_lead_append(struct control_client *client, const struct connection *connection,
+			     const struct connection_report *report)
+{
+	const struct control *control = client->control;
+	uint64_t age_ns = facts_age_ns(control, connection);
+	struct text *out = &client->out;
+
+	text_append_str(out, "{\"live\":true,\"now_us\":");
+	text_append_i64(out, control_wall_us(control));
+	text_append_str(out, ",\"first_seen_us\":");
+	text_append_i64(out, field_wall_us(control->service->context, report->states[0].at_ns));
+	text_append_str(out, ",\"facts_age_us\":");
+	if (age_ns == ABSENT_U64)
+		text_append_str(out, "null");
+	else
+		text_append_u64(out, age_ns / 1000);
+	text_append_str(out, ",\"state\":\"");
+	text_append_str(out, name_of(&tcp_state_names, connection->state) ?: "UNKNOWN");
+	text_append_str(out, "\",");
+}
+
 /* The report line as far as it is known, and that it lives. */
 static void show_live(struct control_client *client, const struct connection *connection)
 {
@@ -103,13 +132,7 @@ static void show_live(struct control_client *client, const struct connection *co
 	}
 	if (!whole)
 		return;
-	text_append_str(&client->out, "{\"live\":true,\"now_us\":");
-	text_append_i64(&client->out, control_wall_us(control));
-	text_append_str(&client->out, ",\"first_seen_us\":");
-	text_append_i64(&client->out, field_wall_us(control->service->context, report.states[0].at_ns));
-	text_append_str(&client->out, ",\"state\":\"");
-	text_append_str(&client->out, name_of(&tcp_state_names, connection->state) ?: "UNKNOWN");
-	text_append_str(&client->out, "\",");
+	live_lead_append(client, connection, &report);
 	text_append_str(&client->out, whole + 1);
 	text_append_char(&client->out, '\n');
 	client->lines++;
@@ -208,8 +231,8 @@ void answer_begin(struct control_client *client)
 		if (!client->owners)
 			client_error(client, "out_of_memory", "no memory for the answer");
 		return;
-	case CONTROL_LIST: service->refresh(service->arg); return;
-	case CONTROL_SHOW: return;
+	case CONTROL_LIST:
+	case CONTROL_SHOW: service->refresh(service->arg); return;
 	case CONTROL_HISTORY:
 		if (service->history_path)
 			control_history_begin(client);

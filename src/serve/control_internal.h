@@ -64,6 +64,7 @@ struct control {
 	struct stat bound; /* which file is ours */
 	int epoll, listener, wake;
 	uint64_t now_ns;
+	uint64_t deaf_ns; /* since when nobody is taken in, for want of descriptors; 0: not so */
 	struct server_status status;
 	struct control_client **clients;            /* config.clients_max, NULL: free */
 	uint32_t turn;                              /* whose slice is next */

@@ -47,8 +47,10 @@ static bool line_take(void *arg, const char *line, size_t length)
 	struct following *following = arg;
 	uint64_t count = 0;
 
-	if (length > strlen(begun) && !memcmp(line, begun, strlen(begun)))
+	if (length > strlen(begun) && !memcmp(line, begun, strlen(begun))) {
+		report_output_head(&following->rows);
 		return true;
+	}
 	if (length > strlen(dropped) && !memcmp(line, dropped, strlen(dropped))) {
 		for (const char *at = line + strlen(dropped); *at >= '0' && *at <= '9'; at++)
 			count = count * 10 + (uint64_t)(*at - '0');

@@ -106,6 +106,8 @@ static int rows_run(const struct ask_options *options, struct ask *question, str
 		return status;
 	answer->rows.days = options->pipeline.format == REPORT_TABLE;
 	status = ask(question, request_make(options), &lines);
+	if (!status)
+		report_output_head(&answer->rows);
 	if (!status && options->pipeline.format == REPORT_TABLE && lines == options->limit) {
 		fflush(stdout);
 		fprintf(stderr, "lastack: history: the newest %" PRIu64 "; there may be more (--limit)\n", lines);

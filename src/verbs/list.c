@@ -50,11 +50,16 @@ struct listing {
 	struct column_layout layout;
 	struct live_rows *rows; /* NULL: as they come */
 	struct text text;
+	bool has_header;
 	bool failed; /* and a message was written */
 };
 
+/* Once, when the daemon has answered. */
 static void header_write(struct listing *listing)
 {
+	if (listing->has_header)
+		return;
+	listing->has_header = true;
 	if (listing->options->pipeline.format == REPORT_CSV) {
 		live_line_csv_header(&listing->text);
 	} else if (listing->options->pipeline.format == REPORT_TABLE) {
@@ -86,8 +91,10 @@ static bool line_take(void *arg, const char *line, size_t length)
 	struct listing *listing = arg;
 	bool as_it_is = listing->options->pipeline.format == REPORT_JSON && !listing->rows;
 	json_t *object = as_it_is ? NULL : ask_load("list", line, length);
-	bool ok = (as_it_is || object) && line_form(listing, object, line, length);
+	bool ok;
 
+	header_write(listing);
+	ok = (as_it_is || object) && line_form(listing, object, line, length);
 	listing->failed = !ok;
 	if (ok && listing->rows) {
 		ok = !live_rows_add(listing->rows, object, listing->text.data, listing->text.length);
@@ -136,10 +143,11 @@ static int list_run(const struct ask_options *options)
 		if (!listing.rows)
 			return verb_fail(EXIT_FAILED, "list", "out of memory", NULL);
 	}
-	header_write(&listing);
 	status = ask(&question, request_make(options), NULL);
 	if (!status && listing.failed)
 		status = EXIT_FAILED;
+	if (!status)
+		header_write(&listing);
 	if (!status && listing.rows)
 		live_rows_each(listing.rows, row_write, NULL);
 	live_rows_destroy(listing.rows);

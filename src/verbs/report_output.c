@@ -17,9 +17,16 @@ int report_output_begin(struct report_output *output, const char *verb, const st
 	output->writer = report_writer_create(output->format, &output->context, options->pipeline.columns);
 	if (!output->writer)
 		return verb_fail(EXIT_FAILED, verb, "out of memory", NULL);
+	return EXIT_DONE;
+}
+
+void report_output_head(struct report_output *output)
+{
+	if (output->has_head)
+		return;
+	output->has_head = true;
 	report_writer_header(output->writer, &output->text);
 	ask_write(&output->text);
-	return EXIT_DONE;
 }
 
 void report_output_end(struct report_output *output)
@@ -64,6 +71,7 @@ bool report_output_line(struct report_output *output, const char *line, size_t l
 	bool ok = object != NULL;
 
 	output->failed |= !ok;
+	report_output_head(output);
 	if (ok && report_member_number(object, NULL, "revision", 0) == 1)
 		output->reported++;
 	if (ok && output->format == REPORT_TABLE) {
