@@ -156,7 +156,7 @@ void live_writer_json(const struct live_writer *writer, const struct live_line *
 		text_append_char(text, '"');
 		before = ',';
 		if (begins) {
-			text_append_str(text, group);
+			text_append_str(text, field->group);
 			text_append_str(text, absent ? "\":null" : "\":{\"");
 		}
 		if (absent)

@@ -53,7 +53,7 @@ json_t *report_line_load(const char *line, size_t length, char *why, size_t size
 			object = NULL;
 		}
 	}
-	if (object && json_is_object(object))
+	if (json_is_object(object))
 		return object;
 	snprintf(why, size, "%s", object ? "not an object" : error.text);
 	json_decref(object);

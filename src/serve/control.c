@@ -355,7 +355,7 @@ int control_open(struct control **opened, const struct control_config *config, c
 	control->now_ns = clock_ns();
 	control->history_run = history_query_run;
 	control->history_time_ns = HISTORY_TIME_NS;
-	control->clients = calloc(control->config.clients_max, sizeof(control->clients[0]));
+	control->clients = calloc(control->config.clients_max, sizeof(struct control_client *));
 	control->live = live_writer_create();
 	control->reports = report_writer_create(REPORT_JSON, service->context, 0);
 	if (control->clients && control->live && control->reports) {

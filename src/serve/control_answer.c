@@ -159,14 +159,12 @@ static void show_one(void *arg, const struct connection *connection)
 /* Both ends of a connection may be on this host, one living on: so the history is asked too. */
 static void show_end(struct control_client *client)
 {
-	bool found = client->lines > 0;
+	bool found = client->lines > 0, kept = client->control->service->history_path;
 
-	if (client->request.by_cookie && found)
+	if (found && (client->request.by_cookie || !kept))
 		client_end(client, "");
-	else if (client->control->service->history_path)
+	else if (kept)
 		control_history_begin(client);
-	else if (found)
-		client_end(client, "");
 	else
 		client_error(client, "not_found", "no live connection has this id, and no history is kept");
 }
