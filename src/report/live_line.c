@@ -138,25 +138,24 @@ void live_writer_json(const struct live_writer *writer, const struct live_line *
 {
 	static const struct report_context nowhere = {0}; /* no field here asks for a wall clock or a host */
 	struct field_source source = {.report = line->report, .context = &nowhere, .cgroup = line->cgroup};
-	const char *group = NULL;
+	const char *group_before = NULL;
 	char before = '{';
 
 	for (size_t i = 0; i < LIVE_FIELDS; i++) {
 		const struct live_field *field = &live_fields[i];
-		bool begins = field->group && !same_group(field->group, group);
+		const char *group = field->group, *group_after = i + 1 < LIVE_FIELDS ? field[1].group : NULL;
+		bool begins = !same_group(group, group_before);
 		bool absent = group_is_absent(writer->fields[i], line->report);
-		bool ends = field->group &&
-			    (i + 1 == LIVE_FIELDS || !same_group(live_fields[i + 1].group, field->group));
 		struct field_value value;
 
-		group = field->group;
+		group_before = group;
 		if (absent && !begins)
 			continue;
 		text_append_char(text, before);
 		text_append_char(text, '"');
 		before = ',';
-		if (begins) {
-			text_append_str(text, field->group);
+		if (group && begins) {
+			text_append_str(text, group);
 			text_append_str(text, absent ? "\":null" : "\":{\"");
 		}
 		if (absent)
@@ -168,7 +167,7 @@ void live_writer_json(const struct live_writer *writer, const struct live_line *
 		else
 			field_value_get(writer->fields[i], &source, &value);
 		field_value_json(text, &value);
-		if (ends)
+		if (group && !same_group(group, group_after))
 			text_append_char(text, '}');
 	}
 	text_append_char(text, '}');
