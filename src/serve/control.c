@@ -10,7 +10,6 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -19,7 +18,6 @@
 
 #define EVENTS_AT_ONCE  64
 #define ACCEPTS_AT_ONCE 16
-#define LISTEN_BACKLOG  64
 #define DEAF_NS         1000000000ULL /* when descriptors ran out */
 
 int64_t control_wall_us(const struct control *control)
@@ -121,14 +119,14 @@ static void listener_watch(struct control *control, bool watched)
 {
 	struct epoll_event event = {.events = watched ? EPOLLIN : 0, .data.ptr = &control->listener};
 
-	if (!epoll_ctl(control->epoll, EPOLL_CTL_MOD, control->listener, &event))
+	if (!epoll_ctl(control->epoll, EPOLL_CTL_MOD, control->listener.fd, &event))
 		control->deaf_ns = watched ? 0 : control->now_ns;
 }
 
 static void clients_accept(struct control *control)
 {
 	for (unsigned i = 0; i < ACCEPTS_AT_ONCE; i++) {
-		int fd = accept4(control->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+		int fd = accept4(control->listener.fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
 		if (fd < 0) {
 			/* It would be readable for ever, and the loop busy with that. */
@@ -266,63 +264,13 @@ void control_status(const struct control *control, struct server_status *status)
 
 /* ---- begin and end ------------------------------------------------------------------------------------ */
 
-/* What a daemon that died left behind does not answer. */
-static int path_clear(const struct sockaddr_un *address, char *why, size_t size)
-{
-	struct stat file;
-	int fd, error;
-
-	if (lstat(address->sun_path, &file))
-		return errno == ENOENT ? 0 : (snprintf(why, size, "%s: %m", address->sun_path), -errno);
-	if (!S_ISSOCK(file.st_mode)) {
-		snprintf(why, size, "%s: is there, and no socket", address->sun_path);
-		return -EEXIST;
-	}
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	error = fd < 0 || connect(fd, (const struct sockaddr *)address, sizeof(*address)) ? errno : 0;
-	if (fd >= 0)
-		close(fd);
-	if (error != ECONNREFUSED) {
-		snprintf(why, size, "%s: %s", address->sun_path,
-			 error && error != EAGAIN ? strerror(error) : "in use: another daemon answers there");
-		return error && error != EAGAIN ? -error : -EADDRINUSE;
-	}
-	if (unlink(address->sun_path) && errno != ENOENT) {
-		error = errno;
-		snprintf(why, size, "%s: a dead daemon's socket cannot be removed: %s", address->sun_path,
-			 strerror(error));
-		return -error;
-	}
-	return 0;
-}
-
-/* Nobody gets in before listen(): by then it has its mode and group. */
 static int listener_open(struct control *control, char *why, size_t size)
 {
 	const struct control_config *config = &control->config;
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	int error;
+	char address[LISTEN_NAME_BYTES];
 
-	if (strlen(config->path) >= sizeof(address.sun_path)) {
-		snprintf(why, size, "%s: longer than %zu bytes, which is what a socket's path may have", config->path,
-			 sizeof(address.sun_path) - 1);
-		return -ENAMETOOLONG;
-	}
-	strcpy(address.sun_path, config->path);
-	strcpy(control->path, config->path);
-	error = path_clear(&address, why, size);
-	if (error)
-		return error;
-	control->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (control->listener < 0 || bind(control->listener, (struct sockaddr *)&address, sizeof(address)) ||
-	    lstat(config->path, &control->bound) ||
-	    (config->group != (gid_t)-1 && chown(config->path, (uid_t)-1, config->group)) ||
-	    chmod(config->path, config->mode) || listen(control->listener, LISTEN_BACKLOG)) {
-		error = errno;
-		snprintf(why, size, "%s: %s", config->path, strerror(error));
-		return -error;
-	}
-	return 0;
+	snprintf(address, sizeof(address), "unix:%s", config->path);
+	return listen_open(&control->listener, address, config->mode, config->group, why, size);
 }
 
 static int poll_open(struct control *control)
@@ -333,7 +281,7 @@ static int poll_open(struct control *control)
 	control->epoll = epoll_create1(EPOLL_CLOEXEC);
 	control->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (control->epoll < 0 || control->wake < 0 ||
-	    epoll_ctl(control->epoll, EPOLL_CTL_ADD, control->listener, &listener) ||
+	    epoll_ctl(control->epoll, EPOLL_CTL_ADD, control->listener.fd, &listener) ||
 	    epoll_ctl(control->epoll, EPOLL_CTL_ADD, control->wake, &wake))
 		return -errno;
 	return 0;
@@ -351,7 +299,7 @@ int control_open(struct control **opened, const struct control_config *config, c
 	control->config = *config;
 	control->config.clients_max = config->clients_max ? config->clients_max : 1;
 	control->service = service;
-	control->epoll = control->wake = control->listener = -1;
+	control->epoll = control->wake = control->listener.fd = -1;
 	control->now_ns = clock_ns();
 	control->history_run = history_query_run;
 	control->history_time_ns = HISTORY_TIME_NS;
@@ -392,17 +340,11 @@ static void clients_close(struct control *control)
 
 void control_close(struct control *control)
 {
-	struct stat file;
-
 	if (!control)
 		return;
 	clients_close(control);
-	/* Only what is ours: somebody may have begun another daemon there by now. */
-	if (control->bound.st_ino && !lstat(control->path, &file) && file.st_ino == control->bound.st_ino &&
-	    file.st_dev == control->bound.st_dev && unlink(control->path))
-		log_debug("control: %s could not be removed: %s", control->path, strerror(errno));
-	if (control->listener >= 0)
-		close(control->listener);
+	if (control->listener.fd >= 0)
+		listen_close(&control->listener);
 	if (control->epoll >= 0)
 		close(control->epoll);
 	if (control->wake >= 0)

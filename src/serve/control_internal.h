@@ -8,10 +8,10 @@
 #define LASTACK_SERVE_CONTROL_INTERNAL_H
 
 #include <sys/socket.h>
-#include <sys/stat.h>
 
 #include "report/live_line.h"
 #include "report/report_writer.h"
+#include "serve/listen.h"
 #include "serve/control.h"
 #include "serve/control_owners.h"
 #include "serve/control_request.h"
@@ -60,9 +60,8 @@ struct control_client {
 struct control {
 	struct control_config config;
 	const struct service *service;
-	char path[108];
-	struct stat bound; /* which file is ours */
-	int epoll, listener, wake;
+	struct listen_socket listener;
+	int epoll, wake;
 	uint64_t now_ns;
 	uint64_t deaf_ns; /* since when nobody is taken in, for want of descriptors; 0: not so */
 	struct server_status status;

@@ -299,7 +299,7 @@ int http_open(struct http **http, const struct http_config *config, const struct
 	opened->epoll_fd = opened->again_fd = -1;
 	for (uint32_t i = 0; i < config->clients_max; i++)
 		opened->clients[i].fd = -1;
-	status = listen_open(&opened->listener, config->address, SOCKET_MODE, why, size);
+	status = listen_open(&opened->listener, config->address, SOCKET_MODE, (gid_t)-1, why, size);
 	if (status) {
 		free(opened);
 		return status;

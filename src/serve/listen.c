@@ -61,9 +61,10 @@ static int unix_make_room(const struct sockaddr_un *address, char *why, size_t s
 	return 0;
 }
 
-static int unix_bind(int fd, const char *path, mode_t mode, char *why, size_t size)
+static int unix_bind(struct listen_socket *listener, const char *path, mode_t mode, gid_t group, char *why, size_t size)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	struct stat bound;
 	int status;
 
 	if (!*path || strlen(path) >= sizeof(address.sun_path)) {
@@ -75,11 +76,15 @@ static int unix_bind(int fd, const char *path, mode_t mode, char *why, size_t si
 	if (status)
 		return status;
 	/* Before bind() already: at no moment may anybody connect who must not. umask may take away, chmod() gives. */
-	if (fchmod(fd, mode) || bind(fd, (struct sockaddr *)&address, sizeof(address)) || chmod(path, mode)) {
+	if (fchmod(listener->fd, mode) || bind(listener->fd, (struct sockaddr *)&address, sizeof(address)) ||
+	    (group != (gid_t)-1 && chown(path, (uid_t)-1, group)) || chmod(path, mode) || lstat(path, &bound)) {
 		status = -errno;
 		snprintf(why, size, "%s: %s", path, strerror(-status));
+		return status;
 	}
-	return status;
+	listener->device = bound.st_dev;
+	listener->inode = bound.st_ino;
+	return 0;
 }
 
 /* Takes "host:port" and "[host]:port" apart. */
@@ -154,10 +159,10 @@ static int endpoint_bind(int fd, const struct addrinfo *found, char *why, size_t
 
 /* found: of an address with a port, else NULL. */
 static int start(struct listen_socket *listener, const char *address, const struct addrinfo *found, mode_t mode,
-		 char *why, size_t size)
+		 gid_t group, char *why, size_t size)
 {
 	int status = found ? endpoint_bind(listener->fd, found, why, size)
-			   : unix_bind(listener->fd, unix_path(address), mode, why, size);
+			   : unix_bind(listener, unix_path(address), mode, group, why, size);
 
 	if (status)
 		return status;
@@ -171,9 +176,9 @@ static int start(struct listen_socket *listener, const char *address, const stru
 	return status;
 }
 
-int listen_open(struct listen_socket *listener, const char *address, mode_t mode, char *why, size_t size)
+int listen_open(struct listen_socket *listener, const char *address, mode_t mode, gid_t group, char *why, size_t size)
 {
-	struct listen_socket opened;
+	struct listen_socket opened = {0};
 	struct addrinfo *found = NULL;
 	int status = unix_path(address) ? 0 : endpoint_resolve(address, &found, why, size);
 
@@ -184,7 +189,7 @@ int listen_open(struct listen_socket *listener, const char *address, mode_t mode
 		status = -errno;
 		snprintf(why, size, "no socket: %s", strerror(-status));
 	} else {
-		status = start(&opened, address, found, mode, why, size);
+		status = start(&opened, address, found, mode, group, why, size);
 		if (status)
 			close(opened.fd);
 	}
@@ -199,7 +204,9 @@ void listen_close(struct listen_socket *listener)
 {
 	const char *path = unix_path(listener->name);
 
-	if (path)
+	struct stat there;
+
+	if (path && !lstat(path, &there) && there.st_ino == listener->inode && there.st_dev == listener->device)
 		unlink(path);
 	close(listener->fd);
 }

@@ -43,7 +43,7 @@ static int remove_directory(void **state)
 static int try_address(const char *what, char why[256])
 {
 	struct listen_socket listener;
-	int status = listen_open(&listener, what, 0660, why, 256);
+	int status = listen_open(&listener, what, 0660, (gid_t)-1, why, 256);
 
 	if (!status)
 		listen_close(&listener);
@@ -74,7 +74,7 @@ static void a_port_in_use_is_refused(void **state)
 	char why[256] = "";
 
 	(void)state;
-	assert_int_equal(listen_open(&listener, "127.0.0.1:0", 0, why, sizeof(why)), 0);
+	assert_int_equal(listen_open(&listener, "127.0.0.1:0", 0, (gid_t)-1, why, sizeof(why)), 0);
 	assert_string_not_equal(listener.name, "127.0.0.1:0");
 	assert_int_equal(try_address(listener.name, why), -EADDRINUSE);
 	assert_string_equal(why, "cannot bind: Address already in use");
@@ -133,7 +133,7 @@ static void check_mode(mode_t mask, mode_t mode)
 	struct stat status;
 	char why[256];
 
-	assert_int_equal(listen_open(&listener, address, mode, why, sizeof(why)), 0);
+	assert_int_equal(listen_open(&listener, address, mode, (gid_t)-1, why, sizeof(why)), 0);
 	umask(before);
 	assert_int_equal(stat(path, &status), 0);
 	assert_true(S_ISSOCK(status.st_mode));
@@ -157,7 +157,7 @@ static void a_socket_that_nobody_answers_on_is_replaced(void **state)
 	char why[256];
 
 	(void)state;
-	assert_int_equal(listen_open(&listener, address, 0660, why, sizeof(why)), 0);
+	assert_int_equal(listen_open(&listener, address, 0660, (gid_t)-1, why, sizeof(why)), 0);
 	close(listener.fd);
 	assert_int_equal(access(path, F_OK), 0);
 	assert_int_equal(try_address(address, why), 0);
@@ -170,7 +170,7 @@ static void a_socket_that_somebody_answers_on_is_left_alone(void **state)
 	char why[256], expected[256];
 
 	(void)state;
-	assert_int_equal(listen_open(&listener, address, 0660, why, sizeof(why)), 0);
+	assert_int_equal(listen_open(&listener, address, 0660, (gid_t)-1, why, sizeof(why)), 0);
 	assert_int_equal(stat(path, &before), 0);
 	snprintf(expected, sizeof(expected), "%s is in use", path);
 	for (unsigned i = 0; i < 100; i++) { /* also when its backlog is full, as nobody accepts here */
