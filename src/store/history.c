@@ -13,6 +13,10 @@
 #include "serve/log.h"
 #include "store/history_internal.h"
 
+/* Rows that retention may remove: by time, and by what comes, so that it keeps up under any load. */
+#define RETAIN_A_STEP   500
+#define RETAIN_A_REPORT 2
+
 /* ---- what others see ------------------------------------------------------------------------------- */
 
 void history_state_set(struct history *history, enum history_state state, const char *why)
@@ -100,6 +104,9 @@ static void sink_take(void *arg, const struct store_item *items, size_t count)
 	if (!history->db)
 		return;
 	code = history_write(history);
+	if (code == SQLITE_OK && history->begun && retain_is_due(&history->retain, history->now_ns))
+		code = retain_step(&history->retain, &history->config, RETAIN_A_REPORT * (unsigned)count,
+				   history->now_ns);
 	if (code == SQLITE_OK && history_commit_is_due(history))
 		code = history_commit(history);
 	if (code != SQLITE_OK)
@@ -113,7 +120,7 @@ static int step(struct history *history)
 	if (code == SQLITE_OK && retain_is_due(&history->retain, history->now_ns)) {
 		code = history_begin(history);
 		if (code == SQLITE_OK)
-			code = retain_step(&history->retain, &history->config, history->now_ns);
+			code = retain_step(&history->retain, &history->config, RETAIN_A_STEP, history->now_ns);
 	}
 	if (code == SQLITE_OK && history_commit_is_due(history))
 		code = history_commit(history);

@@ -129,10 +129,10 @@ struct history_retain {
 
 int retain_open(struct history_retain *retain, sqlite3 *db);
 void retain_close(struct history_retain *retain);
-/* Is there something to do, as far as that can be told without looking? */
+/* Is it time to look whether there is something to do, or is it known that there is? */
 bool retain_is_due(const struct history_retain *retain, uint64_t now_ns);
-/* One small step in the open transaction. */
-int retain_step(struct history_retain *retain, const struct history_config *config, uint64_t now_ns);
+/* In the open transaction: at most `limit` rows go, or as many pages. */
+int retain_step(struct history_retain *retain, const struct history_config *config, unsigned limit, uint64_t now_ns);
 
 /* ---- history.c ---- */
 

@@ -7,8 +7,6 @@
 
 #include "store/history_internal.h"
 
-#define ROWS_A_STEP  "500"
-#define PAGES_A_STEP 512
 /* Free pages are kept for what comes, up to a share of the file. */
 #define FREE_KEPT_MIN 1024
 #define FREE_SHARE    8
@@ -29,14 +27,14 @@ int retain_open(struct history_retain *retain, sqlite3 *db)
 {
 	int code = prepare(db,
 			   "DELETE FROM connections WHERE rowid IN (SELECT rowid FROM connections INDEXED BY "
-			   "connections_end WHERE end_us < ?1 ORDER BY end_us LIMIT " ROWS_A_STEP ")",
+			   "connections_end WHERE end_us < ?1 ORDER BY end_us LIMIT ?2)",
 			   &retain->expire_age);
 
 	retain->db = db;
 	if (code == SQLITE_OK)
 		code = prepare(db,
 			       "DELETE FROM connections WHERE rowid IN (SELECT rowid FROM connections INDEXED BY "
-			       "connections_end ORDER BY end_us LIMIT " ROWS_A_STEP ")",
+			       "connections_end ORDER BY end_us LIMIT ?1)",
 			       &retain->expire_size);
 	if (code == SQLITE_OK)
 		code = prepare(db, "DELETE FROM hourly WHERE hour = (SELECT min(hour) FROM hourly) AND hour < ?1",
@@ -67,7 +65,7 @@ static int expire(struct history_retain *retain, sqlite3_stmt *statement, int64_
 	return code;
 }
 
-static int expire_old(struct history_retain *retain, uint64_t max_age_ns, int64_t *rows, int64_t *hours)
+static int expire_old(struct history_retain *retain, uint64_t max_age_ns, unsigned limit, int64_t *rows, int64_t *hours)
 {
 	struct timespec now;
 	int64_t limit_us;
@@ -76,6 +74,7 @@ static int expire_old(struct history_retain *retain, uint64_t max_age_ns, int64_
 	clock_gettime(CLOCK_REALTIME, &now);
 	limit_us = (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000 - (int64_t)(max_age_ns / 1000);
 	sqlite3_bind_int64(retain->expire_age, 1, limit_us);
+	sqlite3_bind_int64(retain->expire_age, 2, limit);
 	code = expire(retain, retain->expire_age, rows);
 	/* An hour is over with its end. */
 	sqlite3_bind_int64(retain->expire_hour, 1, limit_us / HISTORY_US_PER_HOUR);
@@ -83,32 +82,34 @@ static int expire_old(struct history_retain *retain, uint64_t max_age_ns, int64_
 }
 
 /* Where rows are gone, counts go: a policy that keeps nothing fills a disk too, in time. */
-static int expire_most(struct history_retain *retain, int64_t *rows, int64_t *hours)
+static int expire_most(struct history_retain *retain, unsigned limit, int64_t *rows, int64_t *hours)
 {
-	int code = expire(retain, retain->expire_size, rows);
+	int code;
 
+	sqlite3_bind_int64(retain->expire_size, 1, limit);
+	code = expire(retain, retain->expire_size, rows);
 	if (code != SQLITE_OK || *rows)
 		return code;
 	sqlite3_bind_int64(retain->expire_hour, 1, INT64_MAX);
 	return expire(retain, retain->expire_hour, hours);
 }
 
-static int give_back(struct history_retain *retain)
+static int give_back(struct history_retain *retain, unsigned limit)
 {
 	char sql[48];
 
-	snprintf(sql, sizeof(sql), "PRAGMA incremental_vacuum(%d)", PAGES_A_STEP);
+	snprintf(sql, sizeof(sql), "PRAGMA incremental_vacuum(%u)", limit);
 	return sql_run(retain->db, sql);
 }
 
-int retain_step(struct history_retain *retain, const struct history_config *config, uint64_t now_ns)
+int retain_step(struct history_retain *retain, const struct history_config *config, unsigned limit, uint64_t now_ns)
 {
 	int64_t pages = 0, free_pages = 0, page_bytes = 0, max_pages, rows = 0, hours = 0;
 	bool too_much, too_free;
 	int code = SQLITE_OK;
 
 	if (config->max_age_ns)
-		code = expire_old(retain, config->max_age_ns, &rows, &hours);
+		code = expire_old(retain, config->max_age_ns, limit, &rows, &hours);
 	if (code != SQLITE_OK || (code = sql_number(retain->db, "PRAGMA page_count", &pages)) ||
 	    (code = sql_number(retain->db, "PRAGMA freelist_count", &free_pages)) ||
 	    (code = sql_number(retain->db, "PRAGMA page_size", &page_bytes)))
@@ -117,9 +118,9 @@ int retain_step(struct history_retain *retain, const struct history_config *conf
 	too_much = pages - free_pages > max_pages;
 	too_free = free_pages && (pages > max_pages || free_pages > FREE_KEPT_MIN + pages / FREE_SHARE);
 	if (too_much && !rows)
-		code = expire_most(retain, &rows, &hours);
+		code = expire_most(retain, limit, &rows, &hours);
 	else if (too_free)
-		code = give_back(retain);
+		code = give_back(retain, limit);
 	retain->expired += rows;
 	retain->checked_ns = rows || hours || too_much || too_free ? 0 : now_ns;
 	return code;

@@ -228,13 +228,17 @@ int history_schema_begin(sqlite3 *db)
 
 static int settings_apply(sqlite3 *db)
 {
-	/* FULL: a commit is on disk when it returns; commits are so few that it costs one fsync in half a second. */
+	/*
+	 * FULL: a commit is on disk when it returns; commits are so few that it costs one fsync in half a second.
+	 * Keys of remote addresses and ids come in no order: a large cache (used up under load only) and rare
+	 * checkpoints (64 MB of log) write a page of such an index once for many rows.
+	 */
 	static const char *const settings[] = {
 		"PRAGMA synchronous = FULL",
 		"PRAGMA temp_store = MEMORY",
 		"PRAGMA mmap_size = 0",
-		"PRAGMA cache_size = -16384",
-		"PRAGMA wal_autocheckpoint = 4000",
+		"PRAGMA cache_size = -65536",
+		"PRAGMA wal_autocheckpoint = 16000",
 		"PRAGMA journal_size_limit = 67108864",
 		"PRAGMA secure_delete = FAST",
 		"PRAGMA journal_mode = WAL",

@@ -12,7 +12,8 @@
 #include "store/history_internal.h"
 
 #define ROWS_A_CALL 1024 /* what has piled up is written in pieces of this size */
-#define COMMIT_ROWS 8192
+#define COMMIT_ROWS 32768
+#define QUIET_ROWS  1024 /* a commit of fewer leaves no memory behind */
 #define COMMIT_NS   (NS_PER_S / 2)
 
 void history_transaction_forget(struct history *history)
@@ -156,6 +157,8 @@ int history_commit(struct history *history)
 	item_queue_drop(&history->pending, &history->cursor);
 	counted_committed(&history->counted, history->now_ns);
 	commit_account(history, &history->batch);
+	if (history->in_transaction < QUIET_ROWS)
+		sqlite3_db_release_memory(history->db);
 	history_transaction_forget(history);
 	return SQLITE_OK;
 }

@@ -114,10 +114,12 @@ int main(int argc, char **argv)
 	struct history_config config = {.directory = directory, .host = "bench"};
 	struct rusage usage;
 
+	setvbuf(stdout, NULL, _IOLBF, 0);
 	history_remove(directory);
 	run("rows", &config, count);
-	config.max_bytes = 100 << 20;
-	run("retain", &config, count);
+	history_remove(directory);
+	config.max_bytes = 100 << 20; /* soon full: as many go as come */
+	run("full", &config, count);
 	history_remove(directory);
 	config.policy.classes = ~0ULL;
 	run("counted", &config, count);
