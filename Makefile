@@ -187,7 +187,7 @@ clean:
 PACKAGES := gcc clang llvm libbpf-dev libelf-dev zlib1g-dev nettle-dev bpftool iproute2 nftables libcmocka-dev libjansson-dev \
 	libsqlite3-dev libmicrohttpd-dev libinih-dev libseccomp-dev libcap-dev libsystemd-dev
 ifneq ($(filter test% asan bench docs,$(MAKECMDGOALS)),)
-PACKAGES += procps util-linux libcap2-bin kmod nginx-light redis-server redis-tools wrk curl libbpf-tools graphviz
+PACKAGES += procps util-linux libcap2-bin kmod nginx-light redis-server redis-tools wrk curl libbpf-tools graphviz prometheus
 endif
 ifneq ($(filter test% install deb,$(MAKECMDGOALS)),)
 PACKAGES += scdoc

@@ -141,6 +141,11 @@ static const unsigned bpf_commands[] = {
 	BPF_LINK_CREATE,     BPF_LINK_DETACH,      BPF_ITER_CREATE,
 };
 
+static struct scmp_arg_cmp first_is(uint64_t value)
+{
+	return (struct scmp_arg_cmp){.arg = 0, .op = SCMP_CMP_EQ, .datum_a = value};
+}
+
 static int rules_add(scmp_filter_ctx filter)
 {
 	int status = 0;
@@ -151,11 +156,10 @@ static int rules_add(scmp_filter_ctx filter)
 			status = 0; /* this architecture has no such call */
 	}
 	for (size_t i = 0; !status && i < sizeof(bpf_commands) / sizeof(bpf_commands[0]); i++)
-		status = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(bpf), 1,
-					  SCMP_A0(SCMP_CMP_EQ, bpf_commands[i]));
+		status = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(bpf), 1, first_is(bpf_commands[i]));
 	/* For sd_notify(), and the cookie of a network namespace; no connection to anywhere else. */
 	if (!status)
-		status = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1, SCMP_A0(SCMP_CMP_EQ, AF_UNIX));
+		status = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1, first_is(AF_UNIX));
 	/* glibc falls back to clone() where clone3() is missing; only for threads: CLONE_VM | CLONE_THREAD. */
 	if (!status)
 		status = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(clone), 1,
