@@ -5,6 +5,13 @@
  * count by the hour.
  *
  * What goes wrong with the disk never stops the monitor: it is told in the status, and writing resumes by itself.
+ *
+ * Commits come every half a second, and at 32,768 reports; each is on disk when it is done (synchronous=FULL). So a
+ * crash or a power cut costs what ended in the last half second, and nothing that a query has shown before. While
+ * nothing can be written, up to 65,536 reports wait in memory; the newest beyond that are counted in not_stored.
+ *
+ * A connection is in the rows or in the counts by the hour, never in both. A revision of one that was counted takes
+ * that back, and is counted or kept by what it says now; a row stays a row.
  */
 #ifndef LASTACK_STORE_HISTORY_H
 #define LASTACK_STORE_HISTORY_H

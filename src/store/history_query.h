@@ -34,7 +34,7 @@ enum history_group {
 extern const struct name_table history_group_names; /* enum history_group: "class", "cause", ..., "remote_port", ... */
 
 struct history_query {
-	int64_t since_us, until_us; /* of the end, wall clock; 0: no limit */
+	int64_t since_us, until_us; /* of the end, wall clock: from the first, before the second; 0: no limit */
 	struct report_filter filter;
 	const char *remote; /* an address, NULL: any */
 	const char *local;
@@ -47,9 +47,20 @@ struct history_query {
 typedef bool (*history_row_fn)(void *arg, const char *json, size_t length);
 
 /*
- * Rows as report lines (the same JSON as everywhere), newest first; or groups as {"class": ..., "connections": N,
- * ...}, largest first, with what was only counted in them as far as counts by the hour can tell. Ends early when
- * *stop becomes true. Returns 0, -ECANCELED, or -errno with `why` (size bytes) set.
+ * Rows as report lines (the same JSON as everywhere), newest first; or groups, largest first:
+ *
+ *   {"class": ..., "connections": N, "bytes_sent": N, "bytes_received": N, "retransmits": N, "duration_mean_us": N,
+ *    "kept": N, "counted_only_left_out": false}
+ *
+ * A group has its values in the order of enum history_group ("hour" as text, the others as in reports), null where
+ * absent. "connections" and the sums include what was only counted, "kept" are those of them that are rows. What was
+ * only counted has an hour, class, cause, role and initiator, mostly a name, and for servers a local port; where a
+ * filter, a group or a part of an hour asks for more, the counts in question are left out of the whole answer, and
+ * "counted_only_left_out" says on each line that there were some.
+ *
+ * Ends early when *stop (may be NULL) becomes true. Returns 0, -ECANCELED, or -errno with `why` (size bytes) set:
+ * -ENOENT: there is no history; -EINVAL: an address is none; -E2BIG: too many groups or conditions; -EBUSY: try
+ * again; -EPROTO: not a history, or of another version; -EBADMSG: corrupt.
  */
 int history_query_run(const char *path, const struct history_query *query, const atomic_bool *stop, history_row_fn row,
 		      void *arg, char *why, size_t size);

@@ -101,9 +101,9 @@ static int rows_give(const struct query *query, sqlite3_stmt *statement, const s
 {
 	struct text line = {0};
 	bool more = true;
-	int code = SQLITE_OK;
+	int code;
 
-	while (more && (code = sqlite3_step(statement)) == SQLITE_ROW) {
+	while (more && sqlite3_step(statement) == SQLITE_ROW) {
 		text_clear(&line);
 		row_append(&line, statement, leads);
 		if (line.failed)

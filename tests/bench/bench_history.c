@@ -62,6 +62,15 @@ static void made_up(struct random_numbers *random, uint64_t number, struct store
 	item->cgroup = cgroup;
 }
 
+static double file_bytes(const char *directory)
+{
+	struct stat status;
+	char name[4096];
+
+	snprintf(name, sizeof(name), "%s/" HISTORY_FILE, directory);
+	return stat(name, &status) ? 0 : (double)status.st_size;
+}
+
 static void run(const char *what, const struct history_config *config, uint64_t count)
 {
 	struct random_numbers random = {1};
@@ -90,10 +99,10 @@ static void run(const char *what, const struct history_config *config, uint64_t 
 	cpu += seconds(CLOCK_PROCESS_CPUTIME_ID) - making;
 	wall += seconds(CLOCK_MONOTONIC) - making;
 	history_status(history, &status);
-	printf("%-8s %9.0f a second  %6.2f us of CPU each  %6.2f us in all  %5.0f bytes each  %llu rows %llu counted "
+	printf("%-8s %9.0f a second  %6.2f us of CPU each  %6.2f us in all  %5.0f bytes a row  %llu rows %llu counted "
 	       "%llu expired\n",
 	       what, (double)count / wall, cpu / (double)count * 1e6, wall / (double)count * 1e6,
-	       (double)status.bytes / (double)count, (unsigned long long)status.rows,
+	       status.rows ? file_bytes(config->directory) / (double)status.rows : 0, (unsigned long long)status.rows,
 	       (unsigned long long)status.counted, (unsigned long long)status.expired);
 	history_destroy(history);
 	free(items);

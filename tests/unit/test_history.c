@@ -438,6 +438,40 @@ static void freed_space_is_given_back(void **state)
 	assert_true(status.st_size < before / 2);
 }
 
+/* ---- all together ---------------------------------------------------------------------------------- */
+
+/* As in the daemon: the writer's thread writes, while others look at the status and ask questions. */
+static void threads_share_a_history(void **state)
+{
+	struct history_query query = {.limit = 5}, groups = {.group_by = 1 << GROUP_CLASS};
+	struct fixture_answer answer = {0};
+	struct store_writer *writer;
+	struct history_status status;
+	bool stuck;
+
+	(void)state;
+	assert_int_equal(store_writer_start(&writer, &fixture.sink, 1, 30000), 0);
+	for (unsigned i = 0; i < 20000; i++) {
+		struct connection_report report = fixture_report(i);
+
+		assert_true(store_writer_put(writer, &report, FIXTURE_CGROUP, SAMPLE_WALL_MINUS_MONOTONIC_NS));
+		if (i % 1000)
+			continue;
+		fixture_ask(&fixture, i % 2000 ? &query : &groups, &answer);
+		history_status(fixture.history, &status);
+		assert_int_equal(status.state, HISTORY_WRITING);
+		history_reconfigure(fixture.history, &fixture.config);
+	}
+	assert_int_equal(store_writer_stop(writer, 60 * FIXTURE_SECOND_NS, &stuck), 0);
+	assert_false(stuck);
+	history_status(fixture.history, &status);
+	assert_int_equal(status.written, 20000);
+	history_destroy(fixture.history);
+	fixture.history = NULL;
+	assert_int_equal(rows(), 20000);
+	text_free(&answer.lines);
+}
+
 /* ---- other versions -------------------------------------------------------------------------------- */
 
 static void run_sql(const char *sql)
@@ -591,6 +625,7 @@ int main(void)
 		TEST(old_rows_go),
 		TEST(the_file_stays_within_its_size),
 		TEST(freed_space_is_given_back),
+		TEST(threads_share_a_history),
 		TEST(older_databases_learn_new_columns),
 		TEST(what_was_only_begun_is_completed),
 		TEST(foreign_files_are_left_alone),
