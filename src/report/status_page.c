@@ -2,10 +2,10 @@
 /*
  * status_page.c: see status_page.h.
  */
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "report/paragraph.h"
 #include "report/report_read.h"
 #include "report/status_page.h"
 #include "report/timeline.h"
@@ -18,34 +18,6 @@ struct page {
 	const json_t *status;
 	unsigned columns;
 };
-
-/* A line, or several, of what one label is about. */
-static void line_append(const struct page *page, const char *label, const char *value)
-{
-	size_t start = page->text->length;
-
-	text_append_wrapped(page->text, value[0] ? value : TEXT_ABSENT, LABEL_WIDTH, page->columns);
-	if (!page->text->failed)
-		memcpy(page->text->data + start, label, strlen(label));
-}
-
-__attribute__((format(printf, 3, 4))) static void line_format(const struct page *page, const char *label,
-							      const char *format, ...)
-{
-	char *value = NULL;
-	va_list arguments;
-	int length;
-
-	va_start(arguments, format);
-	length = vasprintf(&value, format, arguments);
-	va_end(arguments);
-	if (length < 0) {
-		page->text->failed = true;
-		return;
-	}
-	line_append(page, label, value);
-	free(value);
-}
 
 static long long number(const struct page *page, const char *group, const char *name)
 {
@@ -92,7 +64,7 @@ static void pairs_append(const struct page *page, const char *label, const json_
 		text_append_char(&line, ' ');
 		text_append_str(&line, pairs[i].name);
 	}
-	line_append(page, label, text_string(&line));
+	text_append_labelled(page->text, LABEL_WIDTH, page->columns, label, text_string(&line));
 	text_free(&line);
 }
 
@@ -106,11 +78,13 @@ static void daemon_append(const struct page *page)
 	text_append_instant(&began, number(page, NULL, "started_us"));
 	if (began.length > 7)
 		began.length -= 7; /* without its fraction */
-	line_format(page, "lastack", "%s on %s, Linux %s, pid %lld", word(page, NULL, "version"),
-		    word(page, NULL, "host"), word(page, NULL, "kernel"), number(page, NULL, "pid"));
-	line_format(page, "up", "%s, since %s%s%s", text_string(&up), text_string(&began),
-		    json_is_true(json_object_get(page->status, "ready")) ? "" : ", NOT READY",
-		    json_is_true(json_object_get(page->status, "stopping")) ? ", stopping" : "");
+	text_append_labelled_format(page->text, LABEL_WIDTH, page->columns, "lastack", "%s on %s, Linux %s, pid %lld",
+				    word(page, NULL, "version"), word(page, NULL, "host"), word(page, NULL, "kernel"),
+				    number(page, NULL, "pid"));
+	text_append_labelled_format(page->text, LABEL_WIDTH, page->columns, "up", "%s, since %s%s%s", text_string(&up),
+				    text_string(&began),
+				    json_is_true(json_object_get(page->status, "ready")) ? "" : ", NOT READY",
+				    json_is_true(json_object_get(page->status, "stopping")) ? ", stopping" : "");
 	text_free(&up);
 	text_free(&began);
 }
@@ -121,11 +95,13 @@ static void hooks_append(const struct page *page)
 	size_t missing = 0, i;
 
 	json_array_foreach(hooks, i, hook) missing += !report_member(hook, NULL, "hook");
-	line_format(page, "hooks", "%zu of %zu facts have one%s", json_array_size(hooks) - missing,
-		    json_array_size(hooks), missing ? "; missing:" : "");
+	text_append_labelled_format(page->text, LABEL_WIDTH, page->columns, "hooks", "%zu of %zu facts have one%s",
+				    json_array_size(hooks) - missing, json_array_size(hooks),
+				    missing ? "; missing:" : "");
 	json_array_foreach(hooks, i, hook) if (!report_member(hook, NULL, "hook"))
-		line_format(page, "", "  %s: no hook works on this kernel",
-			    report_member_text(hook, NULL, "fact") ?: "?");
+		text_append_labelled_format(page->text, LABEL_WIDTH, page->columns, "",
+					    "  %s: no hook works on this kernel",
+					    report_member_text(hook, NULL, "fact") ?: "?");
 }
 
 static void live_append(const struct page *page)
@@ -133,8 +109,10 @@ static void live_append(const struct page *page)
 	struct text size = {0};
 
 	text_append_size(&size, (uint64_t)number(page, "connections", "bytes"), true);
-	line_format(page, "live", "%lld connections of %lld at most, %s of memory", number(page, "connections", "live"),
-		    number(page, "connections", "max"), text_string(&size));
+	text_append_labelled_format(page->text, LABEL_WIDTH, page->columns, "live",
+				    "%lld connections of %lld at most, %s of memory",
+				    number(page, "connections", "live"), number(page, "connections", "max"),
+				    text_string(&size));
 	text_free(&size);
 	pairs_append(page, "", report_member(page->status, "connections", "states"));
 }
@@ -145,27 +123,31 @@ static void owners_append(const struct page *page)
 	long long others = number(page, "owners", "others"), unknown = number(page, "owners", "unknown");
 	size_t i;
 
-	json_array_foreach(top, i, owner) line_format(page, i ? "" : "owners", "%8lld  %s/%lld",
-						      (long long)report_member_number(owner, NULL, "live", 0),
-						      report_member_text(owner, NULL, "comm") ?: "?",
-						      (long long)report_member_number(owner, NULL, "pid", 0));
+	json_array_foreach(top, i, owner)
+		text_append_labelled_format(page->text, LABEL_WIDTH, page->columns, i ? "" : "owners", "%8lld  %s/%lld",
+					    (long long)report_member_number(owner, NULL, "live", 0),
+					    report_member_text(owner, NULL, "comm") ?: "?",
+					    (long long)report_member_number(owner, NULL, "pid", 0));
 	if (others)
-		line_format(page, "", "%8lld  others", others);
+		text_append_labelled_format(page->text, LABEL_WIDTH, page->columns, "", "%8lld  others", others);
 	if (unknown)
-		line_format(page, "", "%8lld  owner not known", unknown);
+		text_append_labelled_format(page->text, LABEL_WIDTH, page->columns, "", "%8lld  owner not known",
+					    unknown);
 }
 
 static void ended_append(const struct page *page)
 {
 	long long violations = number(page, "ended", "violations");
 
-	line_format(page, "ended", "%lld connections since the start", number(page, "connections", "ended"));
+	text_append_labelled_format(page->text, LABEL_WIDTH, page->columns, "ended", "%lld connections since the start",
+				    number(page, "connections", "ended"));
 	pairs_append(page, "  class", report_member(page->status, "ended", "class"));
 	pairs_append(page, "  cause", report_member(page->status, "ended", "cause"));
 	pairs_append(page, "  by", report_member(page->status, "ended", "initiator"));
 	pairs_append(page, "  seen", report_member(page->status, "ended", "completeness"));
 	if (violations)
-		line_format(page, "  RFC 9293", "%lld connections with a violation", violations);
+		text_append_labelled_format(page->text, LABEL_WIDTH, page->columns, "  RFC 9293",
+					    "%lld connections with a violation", violations);
 }
 
 static void events_append(const struct page *page)
@@ -173,14 +155,18 @@ static void events_append(const struct page *page)
 	long long lost = number(page, "events", "lost"), filtered = number(page, "events", "filtered");
 	long long room = number(page, "tracker", "given_up_live"), unseen = number(page, "tracker", "unobserved");
 
-	line_format(page, "events", "%lld taken in, %lld lost", number(page, "events", "delivered"), lost);
+	text_append_labelled_format(page->text, LABEL_WIDTH, page->columns, "events", "%lld taken in, %lld lost",
+				    number(page, "events", "delivered"), lost);
 	pairs_append(page, "  lost", report_member(page->status, "events", "lost_of"));
 	if (filtered)
-		line_format(page, "", "%lld filtered", filtered);
+		text_append_labelled_format(page->text, LABEL_WIDTH, page->columns, "", "%lld filtered", filtered);
 	if (room)
-		line_format(page, "", "%lld live connections were given up for want of room (max-connections)", room);
+		text_append_labelled_format(page->text, LABEL_WIDTH, page->columns, "",
+					    "%lld live connections were given up for want of room (max-connections)",
+					    room);
 	if (unseen)
-		line_format(page, "", "%lld connections ended without being seen", unseen);
+		text_append_labelled_format(page->text, LABEL_WIDTH, page->columns, "",
+					    "%lld connections ended without being seen", unseen);
 }
 
 static void history_append(const struct page *page)
@@ -189,17 +175,20 @@ static void history_append(const struct page *page)
 	struct text size = {0};
 
 	if (!json_object_get(page->status, "history")) {
-		line_append(page, "history", "none is kept");
+		text_append_labelled(page->text, LABEL_WIDTH, page->columns, "history", "none is kept");
 		return;
 	}
 	text_append_size(&size, (uint64_t)number(page, "history", "bytes"), true);
-	line_format(page, "history", "%s%s%s: %lld rows, %s; %lld written, %lld only counted, %lld expired",
-		    word(page, "history", "state"), why[0] ? ", " : "", why, number(page, "history", "rows"),
-		    text_string(&size), number(page, "history", "written"), number(page, "history", "counted"),
-		    number(page, "history", "expired"));
+	text_append_labelled_format(page->text, LABEL_WIDTH, page->columns, "history",
+				    "%s%s%s: %lld rows, %s; %lld written, %lld only counted, %lld expired",
+				    word(page, "history", "state"), why[0] ? ", " : "", why,
+				    number(page, "history", "rows"), text_string(&size),
+				    number(page, "history", "written"), number(page, "history", "counted"),
+				    number(page, "history", "expired"));
 	if (number(page, "history", "not_stored"))
-		line_format(page, "", "%lld reports are MISSING: the disk could not take them",
-			    number(page, "history", "not_stored"));
+		text_append_labelled_format(page->text, LABEL_WIDTH, page->columns, "",
+					    "%lld reports are MISSING: the disk could not take them",
+					    number(page, "history", "not_stored"));
 	text_free(&size);
 }
 
@@ -207,17 +196,20 @@ static void stores_append(const struct page *page)
 {
 	history_append(page);
 	if (json_object_get(page->status, "writer") && number(page, "writer", "dropped"))
-		line_format(page, "", "%lld reports were DROPPED: the disk was too slow",
-			    number(page, "writer", "dropped"));
+		text_append_labelled_format(page->text, LABEL_WIDTH, page->columns, "",
+					    "%lld reports were DROPPED: the disk was too slow",
+					    number(page, "writer", "dropped"));
 	if (!json_object_get(page->status, "files"))
 		return;
-	line_format(page, "files", "%s%s: %lld lines in %lld finished files",
-		    json_is_true(report_member(page->status, "files", "failing")) ? "FAILING, " : "writing",
-		    json_is_true(report_member(page->status, "files", "failing")) ? word(page, "files", "why") : "",
-		    number(page, "files", "lines"), number(page, "files", "files"));
+	text_append_labelled_format(
+		page->text, LABEL_WIDTH, page->columns, "files", "%s%s: %lld lines in %lld finished files",
+		json_is_true(report_member(page->status, "files", "failing")) ? "FAILING, " : "writing",
+		json_is_true(report_member(page->status, "files", "failing")) ? word(page, "files", "why") : "",
+		number(page, "files", "lines"), number(page, "files", "files"));
 	if (number(page, "files", "lost"))
-		line_format(page, "", "%lld lines are MISSING: they could not be written",
-			    number(page, "files", "lost"));
+		text_append_labelled_format(page->text, LABEL_WIDTH, page->columns, "",
+					    "%lld lines are MISSING: they could not be written",
+					    number(page, "files", "lost"));
 }
 
 static void audit_append(const struct page *page)
@@ -227,19 +219,22 @@ static void audit_append(const struct page *page)
 	size_t i;
 
 	if (!number(page, "audit", "audits")) {
-		line_append(page, "audit", "none yet");
+		text_append_labelled(page->text, LABEL_WIDTH, page->columns, "audit", "none yet");
 		return;
 	}
 	text_append_time_of_day(&last, number(page, "audit", "wall_us"), false);
-	line_format(page, "audit", "%lld done, the last at %s over %lld namespaces; %s",
-		    number(page, "audit", "audits"), text_string(&last), number(page, "audit", "netns"),
-		    json_array_size(unexplained) ? "UNEXPLAINED differences from the kernel's own counters:"
-						 : "the kernel's own counters agree or the difference is explained");
+	text_append_labelled_format(page->text, LABEL_WIDTH, page->columns, "audit",
+				    "%lld done, the last at %s over %lld namespaces; %s",
+				    number(page, "audit", "audits"), text_string(&last), number(page, "audit", "netns"),
+				    json_array_size(unexplained)
+					    ? "UNEXPLAINED differences from the kernel's own counters:"
+					    : "the kernel's own counters agree or the difference is explained");
 	json_array_foreach(unexplained, i, row)
-		line_format(page, "", "  %s: kernel %+lld, lastack %+lld in the last window",
-			    report_member_text(row, NULL, "counter") ?: "?",
-			    (long long)report_member_number(row, NULL, "kernel", 0),
-			    (long long)report_member_number(row, NULL, "lastack", 0));
+		text_append_labelled_format(page->text, LABEL_WIDTH, page->columns, "",
+					    "  %s: kernel %+lld, lastack %+lld in the last window",
+					    report_member_text(row, NULL, "counter") ?: "?",
+					    (long long)report_member_number(row, NULL, "kernel", 0),
+					    (long long)report_member_number(row, NULL, "lastack", 0));
 	text_free(&last);
 }
 
@@ -253,13 +248,15 @@ static void servers_append(const struct page *page)
 
 		if (!refused && !late && !dropped && !number(page, servers[i], "requests"))
 			continue;
-		line_format(page, servers[i], "%lld connected, %lld requests, %lld answered with an error",
-			    number(page, servers[i], "clients"), number(page, servers[i], "requests"),
-			    number(page, servers[i], "errors"));
+		text_append_labelled_format(page->text, LABEL_WIDTH, page->columns, servers[i],
+					    "%lld connected, %lld requests, %lld answered with an error",
+					    number(page, servers[i], "clients"), number(page, servers[i], "requests"),
+					    number(page, servers[i], "errors"));
 		if (refused || late || dropped)
-			line_format(page, "",
-				    "%lld refused, %lld cut off for being slow, %lld lines lost by slow followers",
-				    refused, late, dropped);
+			text_append_labelled_format(
+				page->text, LABEL_WIDTH, page->columns, "",
+				"%lld refused, %lld cut off for being slow, %lld lines lost by slow followers", refused,
+				late, dropped);
 	}
 }
 

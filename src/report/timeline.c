@@ -10,6 +10,7 @@
 
 #include "core/tcp_machine.h"
 #include "report/report_read.h"
+#include "report/paragraph.h"
 #include "report/timeline.h"
 
 #define LABEL_WIDTH 14
@@ -37,65 +38,6 @@ void text_append_instant(struct text *text, int64_t wall_us)
 	text_append_str(text, written);
 	snprintf(written, sizeof(written), ".%06d", (int)(wall_us % 1000000));
 	text_append_str(text, written);
-}
-
-static void blanks(struct text *text, size_t count)
-{
-	while (count--)
-		text_append_char(text, ' ');
-}
-
-void text_append_wrapped(struct text *text, const char *sentence, unsigned indent, unsigned columns)
-{
-	size_t width = columns > indent + 20 ? columns - indent : columns ? 20 : SIZE_MAX, used = 0;
-
-	for (const char *word = sentence; *word;) {
-		size_t lead = used ? 0 : strspn(word, " "); /* of the first word: it stays */
-		size_t length = lead + strcspn(word + lead, " ");
-
-		if (used && used + 1 + length > width) {
-			text_append_char(text, '\n');
-			used = 0;
-		}
-		if (!used)
-			blanks(text, indent);
-		else
-			text_append_char(text, ' ');
-		text_append_printable(text, word, length);
-		used += length + (used ? 1 : 0);
-		word += length;
-		word += strspn(word, " ");
-	}
-	text_append_char(text, '\n');
-}
-
-/* "  label         value" with the rest of a long value below its beginning. */
-static void labelled(const struct timeline *timeline, const char *label, const char *value)
-{
-	size_t start = timeline->text->length;
-
-	text_append_wrapped(timeline->text, value[0] ? value : TEXT_ABSENT, LABEL_WIDTH, timeline->columns);
-	if (timeline->text->failed)
-		return;
-	memcpy(timeline->text->data + start, label, strlen(label));
-}
-
-__attribute__((format(printf, 3, 4))) static void labelled_format(const struct timeline *timeline, const char *label,
-								  const char *format, ...)
-{
-	char *value = NULL;
-	va_list arguments;
-	int length;
-
-	va_start(arguments, format);
-	length = vasprintf(&value, format, arguments);
-	va_end(arguments);
-	if (length < 0) {
-		timeline->text->failed = true;
-		return;
-	}
-	labelled(timeline, label, value);
-	free(value);
 }
 
 static const char *member(const struct timeline *timeline, const char *group, const char *name)
@@ -144,19 +86,21 @@ static void head_owner(const struct timeline *timeline)
 	char pid[24] = "not known", uid[24] = "not known";
 
 	if (!report->has_process) {
-		labelled(timeline, "owner", "not known");
+		text_append_labelled(timeline->text, LABEL_WIDTH, timeline->columns, "owner", "not known");
 		return;
 	}
 	if (report->pid != ABSENT_U32)
 		snprintf(pid, sizeof(pid), "%u", report->pid);
 	if (report->uid != ABSENT_U32)
 		snprintf(uid, sizeof(uid), "%u", report->uid);
-	labelled_format(timeline, "owner", "%s, pid %s, uid %s (learnt by: %s)", comm ? comm : "name not known", pid,
-			uid, source ? source : "unknown");
+	text_append_labelled_format(timeline->text, LABEL_WIDTH, timeline->columns, "owner",
+				    "%s, pid %s, uid %s (learnt by: %s)", comm ? comm : "name not known", pid, uid,
+				    source ? source : "unknown");
 	if (cgroup)
-		labelled(timeline, "cgroup", cgroup);
+		text_append_labelled(timeline->text, LABEL_WIDTH, timeline->columns, "cgroup", cgroup);
 	if (member(timeline, "process", "container_id"))
-		labelled(timeline, "container", member(timeline, "process", "container_id"));
+		text_append_labelled(timeline->text, LABEL_WIDTH, timeline->columns, "container",
+				     member(timeline, "process", "container_id"));
 }
 
 static void head_verdict(const struct timeline *timeline)
@@ -169,23 +113,27 @@ static void head_verdict(const struct timeline *timeline)
 
 	if (timeline->lives) {
 		if (report->start_ns == ABSENT_U64)
-			labelled_format(timeline, "verdict", "it lives, in %s; how old it is was not seen",
-					member(timeline, NULL, "state") ?: "an unknown state");
+			text_append_labelled_format(timeline->text, LABEL_WIDTH, timeline->columns, "verdict",
+						    "it lives, in %s; how old it is was not seen",
+						    member(timeline, NULL, "state") ?: "an unknown state");
 		else
-			labelled_format(timeline, "verdict", "it lives, in %s, %s old",
-					member(timeline, NULL, "state") ?: "an unknown state",
-					span(room, report->end_ns - report->start_ns));
+			text_append_labelled_format(timeline->text, LABEL_WIDTH, timeline->columns, "verdict",
+						    "it lives, in %s, %s old",
+						    member(timeline, NULL, "state") ?: "an unknown state",
+						    span(room, report->end_ns - report->start_ns));
 		return;
 	}
-	labelled_format(timeline, "verdict", "%s/%s%s%s%s, by %s%s%s", class ?: "unknown", cause ?: "unknown",
-			context ? " (" : "", context ?: "", context ? ")" : "", initiator ?: "unknown", how ? ": " : "",
-			how ?: "");
+	text_append_labelled_format(timeline->text, LABEL_WIDTH, timeline->columns, "verdict", "%s/%s%s%s%s, by %s%s%s",
+				    class ?: "unknown", cause ?: "unknown", context ? " (" : "", context ?: "",
+				    context ? ")" : "", initiator ?: "unknown", how ? ": " : "", how ?: "");
 	if (explain)
-		labelled(timeline, "", explain);
+		text_append_labelled(timeline->text, LABEL_WIDTH, timeline->columns, "", explain);
 	if (member(timeline, NULL, "error"))
-		labelled_format(timeline, "error", "%s for the application", member(timeline, NULL, "error"));
+		text_append_labelled_format(timeline->text, LABEL_WIDTH, timeline->columns, "error",
+					    "%s for the application", member(timeline, NULL, "error"));
 	if (member(timeline, NULL, "rst_reason"))
-		labelled_format(timeline, "reset", "the kernel's reason: %s", member(timeline, NULL, "rst_reason"));
+		text_append_labelled_format(timeline->text, LABEL_WIDTH, timeline->columns, "reset",
+					    "the kernel's reason: %s", member(timeline, NULL, "rst_reason"));
 }
 
 static void head_append(const struct timeline *timeline)
@@ -196,15 +144,18 @@ static void head_append(const struct timeline *timeline)
 	head_ends(timeline);
 	head_owner(timeline);
 	head_verdict(timeline);
-	labelled_format(timeline, "identity", "id %s, cookie %llu, netns %u, revision %u", id ? id : "not known",
-			(unsigned long long)report->cookie, report->netns, report->revision);
+	text_append_labelled_format(timeline->text, LABEL_WIDTH, timeline->columns, "identity",
+				    "id %s, cookie %llu, netns %u, revision %u", id ? id : "not known",
+				    (unsigned long long)report->cookie, report->netns, report->revision);
 	if (report->completeness == COMPLETENESS_PARTIAL)
-		labelled(timeline, "gaps",
-			 "not everything was seen: it began before lastack did, or an event is missing");
+		text_append_labelled(timeline->text, LABEL_WIDTH, timeline->columns, "gaps",
+				     "not everything was seen: it began before lastack did, or an event is missing");
 	else if (report->completeness == COMPLETENESS_INFERRED)
-		labelled(timeline, "gaps", "its end was not seen, only that it is gone");
+		text_append_labelled(timeline->text, LABEL_WIDTH, timeline->columns, "gaps",
+				     "its end was not seen, only that it is gone");
 	else
-		labelled(timeline, "gaps", "none: it was seen from its birth on");
+		text_append_labelled(timeline->text, LABEL_WIDTH, timeline->columns, "gaps",
+				     "none: it was seen from its birth on");
 }
 
 /* ---- states ----------------------------------------------------------------------------------------- */
@@ -252,7 +203,8 @@ static void time_wait_line(const struct timeline *timeline)
 	if (report->time_wait_end_ns != ABSENT_U64 && report->time_wait_end_ns >= report->time_wait_begin_ns)
 		snprintf(lasted, sizeof(lasted), " after %s",
 			 span(room, report->time_wait_end_ns - report->time_wait_begin_ns));
-	labelled_format(timeline, "TIME_WAIT", "%s planned; %s%s", planned, ended ? ended : "it stands still", lasted);
+	text_append_labelled_format(timeline->text, LABEL_WIDTH, timeline->columns, "TIME_WAIT", "%s planned; %s%s",
+				    planned, ended ? ended : "it stands still", lasted);
 }
 
 static void states_append(const struct timeline *timeline)
@@ -268,7 +220,8 @@ static void states_append(const struct timeline *timeline)
 	text_append_char(timeline->text, '\n');
 	time_wait_line(timeline);
 	if (report->handshake_ns != ABSENT_U64)
-		labelled_format(timeline, "handshake", "%s", span(room, report->handshake_ns));
+		text_append_labelled_format(timeline->text, LABEL_WIDTH, timeline->columns, "handshake", "%s",
+					    span(room, report->handshake_ns));
 }
 
 /* ---- facts ------------------------------------------------------------------------------------------ */
@@ -292,18 +245,22 @@ static void facts_of_data(const struct timeline *timeline)
 	if (report->bytes_sent != ABSENT_U64 || report->bytes_received != ABSENT_U64) {
 		size_write(sent, report->bytes_sent);
 		size_write(received, report->bytes_received);
-		labelled_format(timeline, "data", "%s sent, %s received", sent, received);
+		text_append_labelled_format(timeline->text, LABEL_WIDTH, timeline->columns, "data",
+					    "%s sent, %s received", sent, received);
 	}
 	if (report->unread_bytes != ABSENT_U32 && report->unread_bytes)
-		labelled_format(timeline, "unread", "%u bytes had come and were not read", report->unread_bytes);
+		text_append_labelled_format(timeline->text, LABEL_WIDTH, timeline->columns, "unread",
+					    "%u bytes had come and were not read", report->unread_bytes);
 	if (report->unacked_bytes != ABSENT_U32 && report->unacked_bytes)
-		labelled_format(timeline, "unacked", "%u bytes were sent and not acknowledged", report->unacked_bytes);
+		text_append_labelled_format(timeline->text, LABEL_WIDTH, timeline->columns, "unacked",
+					    "%u bytes were sent and not acknowledged", report->unacked_bytes);
 	if (report->retransmits != ABSENT_U32 && report->retransmits) {
 		if (report->timeouts == ABSENT_U32)
-			labelled_format(timeline, "retransmitted", "%u segments", report->retransmits);
+			text_append_labelled_format(timeline->text, LABEL_WIDTH, timeline->columns, "retransmitted",
+						    "%u segments", report->retransmits);
 		else
-			labelled_format(timeline, "retransmitted", "%u segments, %u timeouts", report->retransmits,
-					report->timeouts);
+			text_append_labelled_format(timeline->text, LABEL_WIDTH, timeline->columns, "retransmitted",
+						    "%u segments, %u timeouts", report->retransmits, report->timeouts);
 	}
 }
 
@@ -313,17 +270,24 @@ static void facts_of_silence(const struct timeline *timeline)
 	char room[ROOM];
 
 	if (report->silent_ns != ABSENT_U64)
-		labelled_format(timeline, "silence", "nothing from the peer for %s", span(room, report->silent_ns));
+		text_append_labelled_format(timeline->text, LABEL_WIDTH, timeline->columns, "silence",
+					    "nothing from the peer for %s", span(room, report->silent_ns));
 	if (report->has_keepalive && report->keepalive_enabled)
-		labelled_format(timeline, "keepalive", "after %u s, every %u s, %u probes allowed, %u sent",
-				report->keepalive_idle_s, report->keepalive_interval_s, report->keepalive_probes,
-				report->keepalive_probes_sent == ABSENT_U32 ? 0 : report->keepalive_probes_sent);
+		text_append_labelled_format(timeline->text, LABEL_WIDTH, timeline->columns, "keepalive",
+					    "after %u s, every %u s, %u probes allowed, %u sent",
+					    report->keepalive_idle_s, report->keepalive_interval_s,
+					    report->keepalive_probes,
+					    report->keepalive_probes_sent == ABSENT_U32
+						    ? 0
+						    : report->keepalive_probes_sent);
 	else if (report->has_keepalive)
-		labelled(timeline, "keepalive", "off");
+		text_append_labelled(timeline->text, LABEL_WIDTH, timeline->columns, "keepalive", "off");
 	if (report->user_timeout_ms != ABSENT_U32)
-		labelled_format(timeline, "user timeout", "%s", span(room, report->user_timeout_ms * 1000000ULL));
+		text_append_labelled_format(timeline->text, LABEL_WIDTH, timeline->columns, "user timeout", "%s",
+					    span(room, report->user_timeout_ms * 1000000ULL));
 	if (report->srtt_us != ABSENT_U32)
-		labelled_format(timeline, "round trip", "%s", span(room, report->srtt_us * 1000ULL));
+		text_append_labelled_format(timeline->text, LABEL_WIDTH, timeline->columns, "round trip", "%s",
+					    span(room, report->srtt_us * 1000ULL));
 }
 
 /* Nothing tells of changes between two listings. */
@@ -333,11 +297,12 @@ static void facts_age_append(const struct timeline *timeline)
 	char room[ROOM];
 
 	if (age_us < 0)
-		labelled(timeline, "facts",
-			 "its socket was not listed yet: unread, unacked and the like are not known");
+		text_append_labelled(timeline->text, LABEL_WIDTH, timeline->columns, "facts",
+				     "its socket was not listed yet: unread, unacked and the like are not known");
 	else
-		labelled_format(timeline, "facts", "unread, unacked and the like are %s old",
-				span(room, 1000 * (uint64_t)age_us));
+		text_append_labelled_format(timeline->text, LABEL_WIDTH, timeline->columns, "facts",
+					    "unread, unacked and the like are %s old",
+					    span(room, 1000 * (uint64_t)age_us));
 }
 
 static void texts_append(const struct timeline *timeline, const char *label, const json_t *list)
@@ -346,7 +311,8 @@ static void texts_append(const struct timeline *timeline, const char *label, con
 	size_t i;
 
 	json_array_foreach(list, i, entry) if (json_is_string(entry))
-		labelled(timeline, i ? "" : label, json_string_value(entry));
+		text_append_labelled(timeline->text, LABEL_WIDTH, timeline->columns, i ? "" : label,
+				     json_string_value(entry));
 }
 
 int timeline_append(struct text *text, const json_t *object, unsigned columns)
@@ -368,7 +334,8 @@ int timeline_append(struct text *text, const json_t *object, unsigned columns)
 		facts_age_append(&timeline);
 	texts_append(&timeline, "evidence", report_member(object, NULL, "evidence"));
 	if (!timeline.lives)
-		labelled_format(&timeline, "conformance", "%s with RFC 9293", verdict ?: "not_checked");
+		text_append_labelled_format(timeline.text, LABEL_WIDTH, timeline.columns, "conformance",
+					    "%s with RFC 9293", verdict ?: "not_checked");
 	texts_append(&timeline, "", report_member(object, "conformance", "notes"));
 	return 0;
 }

@@ -16,8 +16,6 @@
  */
 int timeline_append(struct text *text, const json_t *object, unsigned columns);
 
-/* Words of a sentence in lines of at most `columns` (0: one line), each begun with `indent` blanks. */
-void text_append_wrapped(struct text *text, const char *sentence, unsigned indent, unsigned columns);
 /* Local date and time of day with microseconds: 2026-11-20 14:30:00.000000 */
 void text_append_instant(struct text *text, int64_t wall_us);
 

@@ -6,8 +6,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +14,7 @@
 #include <unistd.h>
 
 #include "serve/control_internal.h"
+#include "serve/quiet_thread.h"
 
 #define SEND_BYTES (64 * 1024)  /* gather before they are sent */
 #define STOP_NS    500000000ULL /* for a client to be told that it is over */
@@ -167,19 +166,6 @@ static bool watch_set(struct control_client *client, bool watched)
 	return !epoll_ctl(client->control->epoll, watched ? EPOLL_CTL_ADD : EPOLL_CTL_DEL, client->fd, &event);
 }
 
-/* No signal is for this thread: they are the loop's. */
-static int thread_start(struct history_job *job)
-{
-	sigset_t all, before;
-	int error;
-
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	error = pthread_create(&job->thread, NULL, job_run, job);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	return error;
-}
-
 static struct history_job *job_make(struct control_client *client)
 {
 	struct history_job *job = calloc(1, sizeof(*job));
@@ -218,7 +204,7 @@ void control_history_begin(struct control_client *client)
 	client->job = job;
 	client->phase = CLIENT_HISTORY;
 	client->control->jobs++;
-	if (thread_start(job)) {
+	if (quiet_thread_start(&job->thread, job_run, job)) {
 		client->control->jobs--;
 		client->job = NULL;
 		blocking_set(client, false);

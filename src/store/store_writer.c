@@ -8,11 +8,11 @@
  */
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
+#include "serve/quiet_thread.h"
 #include "store/item_queue.h"
 #include "store/store_writer.h"
 
@@ -170,19 +170,6 @@ static void *writer_run(void *arg)
 
 /* ---- the loop's side ------------------------------------------------------------------------------ */
 
-/* Signals are the loop's business: the thread is born with all of them blocked. */
-static int thread_start(struct store_writer *writer)
-{
-	sigset_t all, before;
-	int error;
-
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	error = pthread_create(&writer->thread, NULL, writer_run, writer);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	return -error;
-}
-
 int store_writer_start(struct store_writer **writer, const struct store_sink *sinks, size_t count, uint32_t queue_max)
 {
 	struct store_writer *created;
@@ -204,7 +191,7 @@ int store_writer_start(struct store_writer **writer, const struct store_sink *si
 	pthread_cond_init(&created->done, &clock);
 	pthread_condattr_destroy(&clock);
 	pthread_mutex_init(&created->lock, NULL);
-	error = thread_start(created);
+	error = quiet_thread_start(&created->thread, writer_run, created);
 	if (error) {
 		writer_free(created);
 		return error;

@@ -5,11 +5,9 @@
  */
 #include <errno.h>
 #include <grp.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include "kernel/features.h"
@@ -28,21 +26,6 @@ static int fail(const char *what, const char *why)
 }
 
 /* ---- start ---------------------------------------------------------------------------------------- */
-
-static int signals_start(struct daemon *daemon)
-{
-	sigset_t set;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGHUP);
-	signal(SIGPIPE, SIG_IGN);
-	if (sigprocmask(SIG_BLOCK, &set, NULL))
-		return fail("signals", strerror(errno));
-	daemon->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	return daemon->signals < 0 ? fail("signals", strerror(errno)) : EXIT_DONE;
-}
 
 static int feed_start(struct daemon *daemon)
 {
@@ -212,8 +195,11 @@ static int daemon_open(struct daemon *daemon)
 	const struct daemon_options *options = &daemon->settings.options;
 	struct privileges_user user;
 	char why[256] = "";
-	int status = signals_start(daemon);
+	int status = EXIT_DONE;
 
+	daemon->signals = feed_signals();
+	if (daemon->signals < 0)
+		status = fail("signals", strerror(-daemon->signals));
 	if (status == EXIT_DONE && privileges_user(options->user, &user, why, sizeof(why)))
 		status = fail("user", why);
 	if (status == EXIT_DONE)

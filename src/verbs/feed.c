@@ -3,8 +3,10 @@
  * feed.c: see feed.h.
  */
 #include <errno.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/signalfd.h>
 #include <sys/utsname.h>
 
 #include "core/event_check.h"
@@ -174,6 +176,22 @@ static int pipeline_start(struct feed *feed)
 		options.seed = feed->facts.start_ns;
 	feed->pipeline = pipeline_create(&options, &feed->facts);
 	return feed->pipeline ? EXIT_DONE : verb_fail(EXIT_FAILED, feed->config.verb, "cannot start", "out of memory");
+}
+
+int feed_signals(void)
+{
+	sigset_t set;
+	int fd;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGHUP);
+	signal(SIGPIPE, SIG_IGN);
+	if (sigprocmask(SIG_BLOCK, &set, NULL))
+		return -errno;
+	fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	return fd < 0 ? -errno : fd;
 }
 
 int feed_open(struct feed *feed, const struct feed_config *config)

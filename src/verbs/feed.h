@@ -46,6 +46,12 @@ struct feed {
 	int recording_error; /* 0 or -errno */
 };
 
+/*
+ * The signals that end or renew a watching verb (INT, TERM, HUP), as a descriptor that does not block; SIGPIPE is
+ * ignored. To be called before anything that takes time: one that comes while programs load must not go missing.
+ * Returns the descriptor or -errno.
+ */
+int feed_signals(void);
 /* Loads and attaches. The config and what it points at must outlive it. Returns an exit status after saying what is
  * wrong. */
 int feed_open(struct feed *feed, const struct feed_config *config);

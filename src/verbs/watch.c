@@ -114,22 +114,6 @@ int watch_ring_check(const struct option_verb *verb, const struct watch_options 
 
 /* ---- setting up ---------------------------------------------------------------------------------- */
 
-/* Before anything that takes time: a signal that comes while the programs load must not go missing. */
-static int signals_take(struct watch *watch)
-{
-	sigset_t set;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGHUP);
-	signal(SIGPIPE, SIG_IGN);
-	if (sigprocmask(SIG_BLOCK, &set, NULL))
-		return -errno;
-	watch->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	return watch->signals < 0 ? -errno : 0;
-}
-
 static int loop_start(struct watch *watch)
 {
 	struct epoll_event ring = {.events = EPOLLIN}, signals = {.events = EPOLLIN};
@@ -156,10 +140,11 @@ static int watch_open(struct watch *watch)
 		.recording = options->recording,
 		.observer = options->observer,
 	};
-	int status = signals_take(watch);
+	int status;
 
-	if (status)
-		return verb_fail(EXIT_FAILED, watch->verb, "cannot start", strerror(-status));
+	watch->signals = feed_signals();
+	if (watch->signals < 0)
+		return verb_fail(EXIT_FAILED, watch->verb, "cannot start", strerror(-watch->signals));
 	status = feed_open(&watch->feed, &config);
 	if (status)
 		return status;
