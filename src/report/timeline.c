@@ -3,7 +3,6 @@
  * timeline.c: see timeline.h.
  */
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>

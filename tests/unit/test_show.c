@@ -19,6 +19,7 @@
 #include "report/report_read.h"
 #include "report/report_writer.h"
 #include "report/status_page.h"
+#include "report/paragraph.h"
 #include "report/timeline.h"
 
 static const char *cgroup_path(void *arg, uint64_t cgroup)
