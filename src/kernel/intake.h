@@ -32,8 +32,8 @@ int intake_start(struct intake *intake, uint32_t *unreachable_namespaces);
 /* Takes in what has come since. Returns 0 or -errno. */
 int intake_poll(struct intake *intake);
 /*
- * Lists the sockets anew, as after a loss: what is gone without a word ends, unobserved. On a host with a million sockets
- * that takes seconds, in which the rings are looked after. Returns 0 or -errno.
+ * Lists the sockets anew, as after a loss: what is gone without a word ends, unobserved. On a host with a million
+ * sockets that takes seconds, in which the rings are looked after. Returns 0 or -errno.
  */
 int intake_resync(struct intake *intake);
 /* When that was last done. */

@@ -132,8 +132,7 @@ static void second_instance(void)
 	daemon_stop(&second);
 	daemon_plan(&second, &other, "--socket", place.socket, NULL);
 	program_start(&second);
-	CHECK(program_exit(&second) == 4 && text_has(second.errors, "is in use"), "%s",
-	      text_of(second.errors));
+	CHECK(program_exit(&second) == 4 && text_has(second.errors, "is in use"), "%s", text_of(second.errors));
 	daemon_status(&place);
 	daemon_stop(&daemon_program);
 }

@@ -169,9 +169,9 @@ static void wrong_lines_change_nothing(void **state)
 		{"live -e -p -1", "lastack: live: --pid -1: must be a number from 1 to 4194304\n"},
 		{"live -e -p 4294967297", "lastack: live: --pid 4294967297: must be a number from 1 to 4194304\n"},
 		{"live -e -p 99999999999999999999", "lastack: live: --pid 99999999999999999999: must be"},
-		{"live -e --interval 1x",
-		 "lastack: live: --interval 1x: must be a number of seconds, such as 5 or 0.25, or with a unit, such as 10m, 12h, "
-		 "30d\n"},
+		{"live -e --interval 1x", "lastack: live: --interval 1x: must be a number of seconds, such as 5 or "
+					  "0.25, or with a unit, such as 10m, 12h, "
+					  "30d\n"},
 		{"live -e --interval .", "lastack: live: --interval .: must be a number of seconds"},
 		{"live -e --interval 0", "lastack: live: --interval 0: must be from 0.001 to 3600 seconds\n"},
 		{"live -e --interval 99999999999", "lastack: live: --interval 99999999999: must be"},

@@ -125,7 +125,8 @@ static void json_says_what_the_report_says(void **state)
 		"4000},"
 		"{'state':'CLOSE','at_us':5000}],'time_wait':{'begin_us':1700000002234567,'planned_us':60000000,"
 		"'end_us':1700000062234567,'ended':'expired'},'conformance':{'verdict':'linux_variant',"
-		"'notes':['FIN_WAIT2->CLOSE: gap: what happened in between, or what explains it, was not seen']},'process':{'pid':4711,'comm':'nginx','uid':1000,"
+		"'notes':['FIN_WAIT2->CLOSE: gap: what happened in between, or what explains it, was not "
+		"seen']},'process':{'pid':4711,'comm':'nginx','uid':1000,"
 		"'cgroup':'" CGROUP "','container_id':'" ID
 		"','source':'connect'},'bytes_sent':1000,'bytes_received':2000,"
 		"'unacked_bytes':1448,'unread_bytes':12,'retransmits':15,'timeouts':14,'keepalive':{'enabled':true,"
