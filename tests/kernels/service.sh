@@ -23,6 +23,7 @@ run() {
 	*) echo "FAIL $1: $why" ;;
 	esac
 	echo "== $SECONDS s"
+	return $status
 }
 
 # until_true SECONDS COMMAND...: as soon as it succeeds, or not in that time
@@ -229,12 +230,14 @@ package_is_purged() {
 echo
 echo "== booted $(uname -r), $(systemctl --version | head -1)"
 busybox httpd -p 127.0.0.1:$PORT -h /run
-for name in package_installs service_is_active privileges_are_given_up hooks_are_those_of_root ends_are_in_the_history \
-	live_ones_are_listed status_tells_of_no_loss followers_are_told only_the_group_may_ask metrics_are_served \
-	reload_is_taken restart_keeps_the_history stop_is_quick watchdog_is_fed watchdog_restarts_it \
-	unit_filter_denies_nothing namespaces_drop_in_works journal_is_quiet no_system_call_was_denied; do
-	run $name
-done
+if run package_installs; then
+	for name in service_is_active privileges_are_given_up hooks_are_those_of_root ends_are_in_the_history \
+		live_ones_are_listed status_tells_of_no_loss followers_are_told only_the_group_may_ask metrics_are_served \
+		reload_is_taken restart_keeps_the_history stop_is_quick watchdog_is_fed watchdog_restarts_it \
+		unit_filter_denies_nothing namespaces_drop_in_works journal_is_quiet no_system_call_was_denied; do
+		run $name
+	done
+fi
 echo "== journal"
 journal
 dmesg | grep -i 'lastack\|audit' | tail -20
