@@ -163,11 +163,13 @@ static int rules_add(scmp_filter_ctx filter)
 	return status;
 }
 
-int privileges_seccomp(void)
+int privileges_seccomp(bool tell)
 {
 	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
 	int status = filter ? rules_add(filter) : -ENOMEM;
 
+	if (!status && tell)
+		seccomp_attr_set(filter, SCMP_FLTATR_CTL_LOG, 1); /* kernels before 4.14 cannot: then nothing is told */
 	if (!status)
 		status = seccomp_load(filter);
 	if (filter)
