@@ -156,6 +156,10 @@ static int rules_add(scmp_filter_ctx filter)
 	/* For sd_notify(), and the cookie of a network namespace; no connection to anywhere else. */
 	if (!status)
 		status = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1, SCMP_A0(SCMP_CMP_EQ, AF_UNIX));
+	/* Limits of its own are read, for /metrics; none is set. */
+	if (!status)
+		status = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(prlimit64), 2, SCMP_A0(SCMP_CMP_EQ, 0),
+					  SCMP_A2(SCMP_CMP_EQ, 0));
 	/* glibc falls back to clone() where clone3() is missing; only for threads: CLONE_VM | CLONE_THREAD. */
 	if (!status)
 		status = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(clone), 1,

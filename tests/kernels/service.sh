@@ -142,7 +142,7 @@ only_the_group_may_ask() {
 
 metrics_are_served() {
 	busybox wget -qO /run/metrics http://127.0.0.1:9752/metrics || return
-	grep -q '^lastack_' /run/metrics || { fail "$(head -3 /run/metrics)"; return; }
+	grep -q '^lastack_' /run/metrics && grep -q '^process_max_fds' /run/metrics || { fail "$(head -3 /run/metrics)"; return; }
 	busybox wget -qO /dev/null http://127.0.0.1:9752/readyz
 }
 
@@ -171,15 +171,19 @@ older_ones_are_found() {
 	grep -q "\"remote_port\": *$PORT" <<< "$listed" || fail "$(lastack list)"
 }
 
-# Under the unit each tier gives what it has; who accepted, only fentry tells.
+# Under the unit each tier gives what it has; who accepted, only fentry tells. Debian's kernels grant kprobes to nobody
+# but CAP_SYS_ADMIN where kernel.perf_event_paranoid is 3, their default.
 tiers_are_granted() {
-	local tier missing
+	local tier missing paranoid
+	paranoid=$(cat /proc/sys/kernel/perf_event_paranoid)
+	echo 2 > /proc/sys/kernel/perf_event_paranoid
 	for tier in kprobe tracepoint; do
 		drop_in tier ExecStart= "ExecStart=/usr/bin/lastack daemon -c $CONFIG --tier $tier"
 		systemctl restart lastack || return
 		missing=$(hooks_of_service | grep ' null$' | grep -v 'accepting process')
 		[ -z "$missing" ] || { fail "$tier: $missing"; return; }
 	done
+	echo "$paranoid" > /proc/sys/kernel/perf_event_paranoid
 	drop_in tier
 }
 
