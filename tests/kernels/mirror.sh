@@ -9,8 +9,10 @@
 mirror_open() {
 	local mirror state
 	mkdir -p "$1/apt-$2"/{lists/partial,cache/archives/partial,parts}
-	state=$(realpath "$1/apt-$2") archives=$state/cache/archives
+	state=$(realpath "$1/apt-$2")
 	# shellcheck disable=SC2034 # both are for whoever sources this
+	archives=$state/cache/archives
+	# shellcheck disable=SC2034
 	options=(-o Dir::Etc::sourcelist="$state/sources.list" -o Dir::Etc::sourceparts="$state/parts"
 		-o Dir::State::lists="$state/lists" -o Dir::Cache="$state/cache" -o Dir::State::status=/dev/null
 		-o APT::Sandbox::User=root -o Acquire::Languages=none -o Acquire::Retries=2 -o APT::Get::List-Cleanup=0 -qq)

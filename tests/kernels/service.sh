@@ -3,6 +3,7 @@
 # service.sh: run by systemd in the guest of systemd.sh: installs the package in /root and asks the service that comes
 # with it, under its own unit, whether all works that the unit is there for. Prints a line a test, and "== end" when it is
 # through; switches the machine off.
+# shellcheck disable=SC2015,SC2016 # what fails after && is told as well; eval expands
 set -uo pipefail
 export PATH=/usr/sbin:/usr/bin LC_ALL=C HOME=/root SYSTEMD_COLORS=0 SYSTEMD_PAGER=
 PORT=7001 CLOSED=7009 # a server's, and nobody's
@@ -70,7 +71,8 @@ privileges_are_given_up() {
 	local expected=0000000000000000 set
 	! journal | grep -q 'CAP_BPF and CAP_PERFMON kept' || expected=$CAPABILITIES_BPF
 	[ "$(of_process Uid)" = "$(id -u lastack)" ] || { fail "it runs as $(of_process Uid)"; return; }
-	[ "$(of_process NoNewPrivs)" = 1 ] && [ "$(of_process Seccomp)" = 2 ] || { fail "$(of_process NoNewPrivs) $(of_process Seccomp)"; return; }
+	[ "$(of_process NoNewPrivs) $(of_process Seccomp)" = '1 2' ] ||
+		{ fail "NoNewPrivs, Seccomp: $(of_process NoNewPrivs) $(of_process Seccomp)"; return; }
 	for set in CapPrm CapEff; do
 		[ "$(of_process $set)" = $expected ] || { fail "$set is $(of_process $set), not $expected"; return; }
 	done
@@ -142,7 +144,8 @@ only_the_group_may_ask() {
 
 metrics_are_served() {
 	busybox wget -qO /run/metrics http://127.0.0.1:9752/metrics || return
-	grep -q '^lastack_' /run/metrics && grep -q '^process_max_fds' /run/metrics || { fail "$(head -3 /run/metrics)"; return; }
+	grep -q '^lastack_' /run/metrics && grep -q '^process_max_fds' /run/metrics ||
+		{ fail "$(head -3 /run/metrics)"; return; }
 	busybox wget -qO /dev/null http://127.0.0.1:9752/readyz
 }
 
@@ -263,8 +266,9 @@ busybox httpd -p 127.0.0.1:$PORT -h /run
 if run package_installs; then
 	for name in service_is_active privileges_are_given_up hooks_are_those_of_root ends_are_in_the_history \
 		live_ones_are_listed status_tells_of_no_loss followers_are_told only_the_group_may_ask metrics_are_served \
-		reload_is_taken restart_keeps_the_history older_ones_are_found tiers_are_granted stop_is_quick watchdog_is_fed watchdog_restarts_it \
-		unit_filter_denies_nothing namespaces_drop_in_works journal_is_quiet no_system_call_was_denied; do
+		reload_is_taken restart_keeps_the_history older_ones_are_found tiers_are_granted stop_is_quick \
+		watchdog_is_fed watchdog_restarts_it unit_filter_denies_nothing namespaces_drop_in_works journal_is_quiet \
+		no_system_call_was_denied; do
 		run $name
 	done
 fi

@@ -37,8 +37,9 @@ mkdir -p "$work"/{bin,root}
 cp "$(command -v busybox)" "$work/bin/busybox"
 cp "$here/service_init.sh" "$work/init"
 cp "$here/service.sh" "$work/"
-"$here/userland.sh" "$kernels" "$home" "$package" systemd init-system-helpers usr-is-merged dpkg perl-base bash dash libc-bin coreutils \
-	util-linux grep sed diffutils base-passwd base-files busybox-static > "$work/root.tar" 2> "$kernels/complaint" ||
+"$here/userland.sh" "$kernels" "$home" "$package" systemd init-system-helpers usr-is-merged dpkg perl-base bash dash \
+	libc-bin coreutils util-linux grep sed diffutils base-passwd base-files busybox-static \
+	> "$work/root.tar" 2> "$kernels/complaint" ||
 	skip_all "$(tail -1 "$kernels/complaint")"
 (cd "$work" && find . | busybox cpio -o -H newc 2> /dev/null) > "$initramfs"
 rm "$work/root.tar"
