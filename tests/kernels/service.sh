@@ -167,6 +167,7 @@ restart_keeps_the_history() {
 older_ones_are_found() {
 	local listed
 	echo 'log-level = debug' >> $CONFIG
+	! grep -qx '"existing sockets" null' /run/hooks.root || { echo 'this kernel has no iterator over files'; return 2; }
 	exec 3<> "/dev/tcp/127.0.0.1/$PORT" || return
 	systemctl restart lastack || return
 	listed=$(lastack list -o json -D $PORT --comm bash)
@@ -183,7 +184,7 @@ tiers_are_granted() {
 	for tier in kprobe tracepoint; do
 		drop_in tier ExecStart= "ExecStart=/usr/bin/lastack daemon -c $CONFIG --tier $tier"
 		systemctl restart lastack || return
-		missing=$(hooks_of_service | grep ' null$' | grep -v 'accepting process')
+		missing=$(hooks_of_service | grep ' null$' | grep -vxF -e "$(grep ' null$' /run/hooks.root)" -e '"accepting process" null')
 		[ -z "$missing" ] || { fail "$tier: $missing"; return; }
 	done
 	echo "$paranoid" > /proc/sys/kernel/perf_event_paranoid
@@ -238,7 +239,8 @@ namespaces_drop_in_works() {
 	until_true 20 eval '[ "$(audited_namespaces)" -ge 2 ]' || { fail "audited: $(audited_namespaces)"; return; }
 	kill $other
 	refused
-	until_true 15 told_in_history -D $CLOSED --cgroup /system.slice/service-test.service
+	until_true 15 told_in_history -D $CLOSED --cgroup /system.slice/service-test.service ||
+		fail "$(lastack history -o json -D $CLOSED -n 1 | grep -o '"cgroup": *[^,]*')"
 }
 
 # ---- afterwards
