@@ -238,6 +238,7 @@ namespaces_drop_in_works() {
 	[ "$(journal -n 30 | grep -c 'is kept$')" -ge 3 ] || { fail "$(journal -n 30)"; return; }
 	until_true 20 eval '[ "$(audited_namespaces)" -ge 2 ]' || { fail "audited: $(audited_namespaces)"; return; }
 	kill $other
+	case $(uname -r) in 5.1[0-5].*) return ;; esac # a socket does not tell its control group there
 	refused
 	until_true 15 told_in_history -D $CLOSED --cgroup /system.slice/service-test.service ||
 		fail "$(lastack history -o json -D $CLOSED -n 1 | grep -o '"cgroup": *[^,]*')"
