@@ -133,6 +133,8 @@ test-system: all $(O)/system
 	O=$(O) tests/run.sh system
 test-kernels: all $(O)/tiers $(O)/system $(O)/live # boots virtual machines: minutes, so no part of test
 	O=$(O) tests/kernels/matrix.sh
+test-systemd: deb # likewise, one of them, with the service in it
+	O=$(O) tests/kernels/systemd.sh $(SUITE)
 check-programs: all
 	$(O)/lastack check --programs
 asan: $(UNIT_ASAN)
@@ -195,7 +197,7 @@ endif
 ifneq ($(filter test% deb,$(MAKECMDGOALS)),)
 PACKAGES += debhelper dpkg-dev fakeroot lintian man-db systemd
 endif
-ifneq ($(filter test-kernels,$(MAKECMDGOALS)),)
+ifneq ($(filter test-kernels test-systemd,$(MAKECMDGOALS)),)
 PACKAGES += qemu-system-x86 busybox-static kmod xz-utils zstd
 endif
 test-deps: deps
@@ -203,7 +205,7 @@ deps:
 	@O=$(O) tests/deps.sh $(PACKAGES)
 
 .PHONY: all docs manual run demo bench test test-build test-unit proofs test-packaging test-live test-system test-kernels \
-	test-deps check-programs asan format tidy install uninstall deb version clean deps
+	test-systemd test-deps check-programs asan format tidy install uninstall deb version clean deps
 .DELETE_ON_ERROR:
 .SECONDARY:
 -include $(shell find $(O) -path '$(O)/deb' -prune -o -name '*.d' -type f -print 2>/dev/null)

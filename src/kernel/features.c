@@ -203,7 +203,8 @@ int feature_try_kprobe(const char *function, char *why, size_t size)
 	attributes.config1 = (uint64_t)(uintptr_t)function; /* kprobe_func */
 	fd = matched == 1 ? (int)syscall(SYS_perf_event_open, &attributes, -1, 0, -1, PERF_FLAG_FD_CLOEXEC) : -1;
 	if (fd < 0) {
-		snprintf(why, size, "the kernel refuses a kprobe on %s(): %s", function, strerror(errno));
+		snprintf(why, size, "the kernel refuses a kprobe on %s(): %s%s", function, strerror(errno),
+			 errno == EACCES ? " (kernel.perf_event_paranoid 3, of Debian, asks for CAP_SYS_ADMIN)" : "");
 		return -errno;
 	}
 	close(fd);

@@ -141,9 +141,9 @@ static const unsigned bpf_commands[] = {
 	BPF_LINK_CREATE,     BPF_LINK_DETACH,      BPF_ITER_CREATE,
 };
 
-static struct scmp_arg_cmp first_is(uint64_t value)
+static struct scmp_arg_cmp argument_is(unsigned number, uint64_t value)
 {
-	return (struct scmp_arg_cmp){.arg = 0, .op = SCMP_CMP_EQ, .datum_a = value};
+	return (struct scmp_arg_cmp){.arg = number, .op = SCMP_CMP_EQ, .datum_a = value};
 }
 
 static int rules_add(scmp_filter_ctx filter)
@@ -156,10 +156,14 @@ static int rules_add(scmp_filter_ctx filter)
 			status = 0; /* this architecture has no such call */
 	}
 	for (size_t i = 0; !status && i < sizeof(bpf_commands) / sizeof(bpf_commands[0]); i++)
-		status = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(bpf), 1, first_is(bpf_commands[i]));
+		status = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(bpf), 1, argument_is(0, bpf_commands[i]));
 	/* For sd_notify(), and the cookie of a network namespace; no connection to anywhere else. */
 	if (!status)
-		status = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1, first_is(AF_UNIX));
+		status = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1, argument_is(0, AF_UNIX));
+	/* Limits of its own are read, for /metrics; none is set. */
+	if (!status)
+		status = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(prlimit64), 2, argument_is(0, 0),
+					  argument_is(2, 0));
 	/* glibc falls back to clone() where clone3() is missing; only for threads: CLONE_VM | CLONE_THREAD. */
 	if (!status)
 		status = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(clone), 1,
@@ -167,11 +171,13 @@ static int rules_add(scmp_filter_ctx filter)
 	return status;
 }
 
-int privileges_seccomp(void)
+int privileges_seccomp(bool tell)
 {
 	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
 	int status = filter ? rules_add(filter) : -ENOMEM;
 
+	if (!status && tell)
+		seccomp_attr_set(filter, SCMP_FLTATR_CTL_LOG, 1); /* kernels before 4.14 cannot: then nothing is told */
 	if (!status)
 		status = seccomp_load(filter);
 	if (filter)

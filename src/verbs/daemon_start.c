@@ -120,7 +120,7 @@ int daemon_privileges(struct daemon *daemon, const struct privileges_user *user)
 		 without_bpf ? "CAP_BPF and CAP_PERFMON given up"
 			     : "CAP_BPF and CAP_PERFMON kept: this kernel asks for them");
 	optional_tell(privileges_effective(keep));
-	status = privileges_seccomp();
+	status = privileges_seccomp(options->log_level == LOG_LEVEL_DEBUG);
 	if (status)
 		return verb_fail(EXIT_FAILED, DAEMON_NAME, "seccomp", strerror(-status));
 	return EXIT_DONE;

@@ -1,14 +1,15 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 # fetch.sh DIRECTORY SUITE: the newest kernel for virtual machines of a Debian suite (bookworm, sid, ...), unpacked in
-# DIRECTORY/SUITE. Prints its release and the path of its image. Asks the mirror that this machine's apt already uses
-# and nobody else; touches nothing of this machine's own packages: apt works on lists and a cache in DIRECTORY. What is
-# there already is not fetched again, and is used as it is where the mirror does not answer.
+# DIRECTORY/SUITE. Prints its release and the path of its image. What is there already is not fetched again, and is used
+# as it is where the mirror does not answer.
 set -euo pipefail
 export LC_ALL=C
 suite=$2
-mkdir -p "$1/$suite" "$1/apt-$suite"/{lists/partial,cache/archives/partial,parts}
-home=$(realpath "$1/$suite") state=$(realpath "$1/apt-$suite")
+# shellcheck source-path=SCRIPTDIR
+. "$(dirname "$0")/mirror.sh"
+mkdir -p "$1/$suite"
+home=$(realpath "$1/$suite")
 
 fail() { echo "fetch.sh: $suite: $*" >&2; exit 1; }
 
@@ -18,17 +19,9 @@ found() {
 	[ -n "$image" ] && echo "$(cat "$home/release") $image"
 }
 
-options=(-o Dir::Etc::sourcelist="$state/sources.list" -o Dir::Etc::sourceparts="$state/parts"
-	-o Dir::State::lists="$state/lists" -o Dir::Cache="$state/cache" -o Dir::State::status=/dev/null
-	-o APT::Sandbox::User=root -o Acquire::Languages=none -o Acquire::Retries=2 -o APT::Get::List-Cleanup=0 -qq)
-
-# shellcheck disable=SC2016 # apt's own variables
-mirror=$(apt-get indextargets --format '$(REPO_URI) $(COMPONENT) $(SUITE)' |
-	awk '$2 == "main" && $3 !~ /security|updates|backports/ && !seen++ {print $1}')
-[ -n "$mirror" ] || fail "apt knows no mirror: is this Debian, and has apt-get update been run?"
-echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror $suite main" > "$state/sources.list"
-if ! timeout 120 apt-get "${options[@]}" update 2> "$state/complaint"; then
-	found || fail "$(tail -1 "$state/complaint")"
+mirror_open "$1" "$suite" 2> "$home.complaint" || fail "$(tail -1 "$home.complaint")"
+if ! mirror_update 2> "$home.complaint"; then
+	found || fail "$(tail -1 "$home.complaint")"
 	exit 0
 fi
 

@@ -14,29 +14,10 @@ GUEST_SECONDS=240 # twice what a guest takes
 case $PARTS in *live*) GUEST_SECONDS=500 ;; esac
 [ $# -gt 0 ] || set -- bullseye bookworm trixie sid
 here=$(dirname "$0") kernels=$O/kernels
-passed=0 failed=0 skipped=0 table=
+table=
+# shellcheck source-path=SCRIPTDIR
+. "$here/virtual.sh"
 mkdir -p "$kernels"
-
-# told VERDICT WORDS...: prints a line and counts it
-told() {
-	case $1 in
-	ok) passed=$((passed + 1)) ;;
-	FAIL) failed=$((failed + 1)) ;;
-	skip) skipped=$((skipped + 1)) ;;
-	esac
-	echo "$*"
-}
-
-# boot IMAGE INITRAMFS SECONDS LOG. The emulator was seen to break kernels: cmpxchg16b, so it is hidden, and code that
-# is patched while another CPU runs it (tracepoints that attach), so one thread plays both CPUs.
-boot() {
-	timeout "$3" qemu-system-x86_64 -accel tcg,thread=single -cpu max,-cx16 -smp 2 -m 1024 -display none -no-reboot \
-		-nodefaults -serial "file:$4.raw" -net none -kernel "$1" -initrd "$2" \
-		-append "console=ttyS0 panic=-1 quiet loglevel=3 mitigations=off parts=$PARTS" < /dev/null || true
-	tr -d '\r' < "$4.raw" > "$4"
-	rm "$4.raw"
-	grep -aq '^== booted' "$4" && ! grep -aq 'Kernel panic' "$4"
-}
 
 # Every verdict in a guest's log is told again, under the name of its kernel; a part that did not end is a failure.
 results() {
@@ -84,7 +65,7 @@ kernel_run() {
 			return
 		fi
 		[ "$seconds" -lt "$GUEST_SECONDS" ] || seconds=$GUEST_SECONDS
-		! boot "$image" "$kernels/$suite.initramfs" "$seconds" "$log" || break
+		! boot "$image" "$kernels/$suite.initramfs" 1024 "$seconds" "$log" "parts=$PARTS" || break
 	done
 	results "$kernel" "$log"
 	rows "$kernel" "$log"
@@ -99,5 +80,4 @@ echo "| kernel | tier | ends told right | transitions / violations / gaps | lost
 echo "| --- | --- | --- | --- | --- | --- | --- |"
 echo "$table"
 echo "took $SECONDS s"
-echo "$passed passed, $failed failed, $skipped skipped"
-[ "$failed" -eq 0 ]
+told_all
