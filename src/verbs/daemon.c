@@ -264,6 +264,8 @@ static int daemon_finish(struct daemon *daemon, int status)
 	daemon->writer = NULL;
 	if (given_up)
 		log_error("%llu reports could not be written in time", (unsigned long long)given_up);
+	if (daemon->store_stuck)
+		log_error("the disk hangs: what was last given to it may be lost");
 	log_info("ended: %llu connections were reported, %llu events lost",
 		 (unsigned long long)tracker_stats(daemon->service.tracker)->reports,
 		 (unsigned long long)tracker_stats(daemon->service.tracker)->events_lost);
@@ -271,7 +273,7 @@ static int daemon_finish(struct daemon *daemon, int status)
 		status = ended;
 	if (status)
 		return fail("watching", strerror(-status));
-	return given_up ? EXIT_FAILED : EXIT_DONE;
+	return given_up || daemon->store_stuck ? EXIT_FAILED : EXIT_DONE;
 }
 
 static void daemon_free(struct daemon *daemon)

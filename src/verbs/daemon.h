@@ -41,7 +41,8 @@ struct daemon {
 	uint64_t second_ns, servers_ns; /* when the last one began, when the servers were looked after */
 	uint64_t listed_ns, listing_took_ns;
 	bool listing_wanted;
-	uint64_t told_ns, told_drops; /* how many reports were not kept has been said */
+	uint64_t told_ns; /* when losses were last told */
+	uint64_t untold_losses, told_drops;
 	bool ready, stopping;
 };
 

@@ -52,12 +52,9 @@ void daemon_take_event(void *arg, struct tracker *tracker, const struct event_he
 void daemon_take_loss(void *arg, const uint64_t lost[EVENT_KINDS])
 {
 	struct daemon *daemon = arg;
-	uint64_t total = 0;
 
 	for (size_t kind = 0; kind < EVENT_KINDS; kind++)
-		total += lost[kind];
-	log_warning("%llu events were lost: sockets are listed anew (a larger --ring-size helps)",
-		    (unsigned long long)total);
+		daemon->untold_losses += lost[kind];
 	if (daemon->audit.tally)
 		daemon_audit_loss(&daemon->audit, lost);
 }
@@ -231,10 +228,15 @@ static void servers_poll(struct daemon *daemon, uint64_t now_ns, bool asked)
 		http_poll(daemon->http, now_ns);
 }
 
-static void drops_tell(struct daemon *daemon)
+/* An overload lasts: it is told in sums, not each time. */
+static void losses_tell(struct daemon *daemon)
 {
 	struct store_writer_status status;
 
+	if (daemon->untold_losses)
+		log_warning("%llu events were lost: sockets are listed anew (a larger --ring-size helps)",
+			    (unsigned long long)daemon->untold_losses);
+	daemon->untold_losses = 0;
 	if (!daemon->writer)
 		return;
 	store_writer_status(daemon->writer, &status);
@@ -256,7 +258,7 @@ static void every_second(struct daemon *daemon, uint64_t now_ns)
 	notify_watchdog();
 	if (now_ns - daemon->told_ns >= TOLD_INTERVAL_NS) {
 		daemon->told_ns = now_ns;
-		drops_tell(daemon);
+		losses_tell(daemon);
 		notify_status("%u live connections, %llu ended, %llu events lost",
 			      tracker_live(daemon->service.tracker),
 			      (unsigned long long)tracker_stats(daemon->service.tracker)->reports,
