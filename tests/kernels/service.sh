@@ -184,7 +184,8 @@ tiers_are_granted() {
 	for tier in kprobe tracepoint; do
 		drop_in tier ExecStart= "ExecStart=/usr/bin/lastack daemon -c $CONFIG --tier $tier"
 		systemctl restart lastack || return
-		missing=$(hooks_of_service | grep ' null$' | grep -vxF -e "$(grep ' null$' /run/hooks.root)" -e '"accepting process" null')
+		missing=$(hooks_of_service | grep ' null$' |
+			grep -vxF -e "$(grep ' null$' /run/hooks.root)" -e '"accepting process" null')
 		[ -z "$missing" ] || { fail "$tier: $missing"; return; }
 	done
 	echo "$paranoid" > /proc/sys/kernel/perf_event_paranoid
