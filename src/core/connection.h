@@ -120,7 +120,7 @@ struct live_facts {
 	uint8_t details; /* set of enum live_detail; what stands below and in ms above is only known with DETAILS */
 	uint8_t retransmits, backoff, probes_out; /* consecutive, unanswered */
 	uint8_t retries;                          /* of data, before the kernel gives up */
-	int32_t descriptor; /* of the process that holds it; -1: not known */
+	int32_t descriptor;                       /* of the process that holds it; -1: not known */
 };
 
 _Static_assert(sizeof(struct live_facts) == 80, "once for every live connection");
