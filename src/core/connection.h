@@ -75,7 +75,8 @@ _Static_assert(sizeof(struct connection) == 192, "three lines of a cache; the me
 
 enum live_detail {
 	LIVE_DETAILS = 1 << 0, /* the listing told of more than queues and settings */
-	LIVE_MOVED = 1 << 1,   /* what `unmoved_ns` is about has moved between two listings */
+	LIVE_MOVED = 1 << 1,   /* the process has read between two listings */
+	LIVE_LISTENS = 1 << 2, /* it is a listener whose facts these are */
 };
 
 /*

@@ -353,7 +353,9 @@ static const struct live_facts *fresh_facts(const struct diagnosis *diagnosis, c
 {
 	const struct live_facts *facts = tracker_facts(diagnosis->tracker, connection);
 
-	return facts && facts->listed_ns + FACTS_OLD_NS > diagnosis->now_ns ? facts : NULL;
+	if (!facts || !(facts->details & LIVE_LISTENS) != (connection->state != TCP_LISTEN))
+		return NULL;
+	return facts->listed_ns + FACTS_OLD_NS > diagnosis->now_ns ? facts : NULL;
 }
 
 /*

@@ -79,15 +79,19 @@ static uint32_t span_ms(const struct tracker *tracker, uint32_t ticks)
 }
 
 /* The same socket's facts as before, or empty ones. */
-static struct live_facts *facts_open(struct tracker *tracker, const struct connection *connection)
+static struct live_facts *facts_open(struct tracker *tracker, const struct connection *connection, bool listens)
 {
 	struct live_facts *facts = connection_facts(tracker->table, connection, false);
 
-	if (facts)
+	if (facts && !(facts->details & LIVE_LISTENS) == !listens)
 		return facts;
 	facts = connection_facts(tracker->table, connection, true);
 	if (facts)
-		*facts = (struct live_facts){.cookie = connection->cookie, .descriptor = -1};
+		*facts = (struct live_facts){
+			.cookie = connection->cookie,
+			.descriptor = -1,
+			.details = listens ? LIVE_LISTENS : 0,
+		};
 	return facts;
 }
 
@@ -139,7 +143,7 @@ void facts_take(struct tracker *tracker, const struct connection *connection, co
 
 	if (!tracker->config.keep_facts || (connection->queue != QUEUE_LIVE && !listens))
 		return;
-	facts = facts_open(tracker, connection);
+	facts = facts_open(tracker, connection, listens);
 	if (!facts)
 		return;
 	/* One socket is listed several times: by each file, and in its namespace. */

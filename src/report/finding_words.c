@@ -156,9 +156,6 @@ static void append_owner(struct text *text, const struct finding *finding)
 		return;
 	}
 	text_append_printable(text, finding->comm, strnlen(finding->comm, sizeof(finding->comm)));
-	text_append_str(text, " (pid ");
-	text_append_u64(text, finding->pid);
-	text_append_char(text, ')');
 }
 
 static void append_place(struct text *text, const struct finding *finding)
