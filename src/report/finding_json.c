@@ -160,7 +160,7 @@ void finding_json(struct text *text, const struct finding_source *source)
 	const struct finding *finding = source->finding;
 	uint64_t since_ns = finding->since_ns;
 
-	text_append_str(text, "{\"type\":\"finding\"");
+	text_append_str(text, "{\"schema\":1,\"type\":\"finding\"");
 	append_text(text, "kind", name_of(&finding_kind_names, finding->kind));
 	append_text(text, "certainty", name_of(&finding_certainty_names, finding->certainty));
 	append_text(text, "why", finding_why(finding));

@@ -242,6 +242,8 @@ void finding_explain_append(struct text *text, const struct finding *finding)
 	template_append(text, finding, finding->local_fault && of->explain_local ? of->explain_local : of->explain);
 	if (text->failed)
 		return;
+	if (!finding->pid && text->length > begin && text->data[begin] == 't') /* "the process" */
+		text->data[begin] = 'T';
 	to = begin;
 	for (size_t i = begin; i < text->length; i++) {
 		char c = text->data[i];

@@ -328,11 +328,16 @@ static int read_show(struct reading *reading, const json_t *value)
 #define READ_LIMIT(unused, member, ...)                                                                                \
 	static int read_##member(struct reading *reading, const json_t *value)                                         \
 	{                                                                                                              \
+		__typeof__(reading->request->limits.member) limit;                                                     \
 		uint64_t amount = 0;                                                                                   \
-		int error = amount_read(reading, value, &amount);                                                      \
                                                                                                                        \
-		reading->request->limits.member = (__typeof__(reading->request->limits.member))amount;                 \
-		return error;                                                                                          \
+		if (amount_read(reading, value, &amount))                                                              \
+			return -EINVAL;                                                                                \
+		limit = (__typeof__(limit))amount;                                                                     \
+		if (limit != amount || limit == (__typeof__(limit))-1)                                                 \
+			return refuse(reading, "is too large");                                                        \
+		reading->request->limits.member = limit;                                                               \
+		return 0;                                                                                              \
 	}
 DIAGNOSIS_LIMITS(READ_LIMIT, )
 
