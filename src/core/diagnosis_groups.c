@@ -123,13 +123,13 @@ static const uint8_t fact_how[] = {FINDING_FACTS(FACT_HOW_LINE)};
 static void fact_join(struct finding *finding, enum finding_fact fact, uint64_t value)
 {
 	uint64_t *joined = &finding->facts[fact];
+	bool replaces = !finding_has(finding, fact) || (fact_how[fact] == FACT_MAX && value > *joined) ||
+			(fact_how[fact] == FACT_MIN && value < *joined);
 
-	if (!finding_has(finding, fact))
+	if (replaces)
 		*joined = value;
 	else if (fact_how[fact] == FACT_SUM)
 		*joined += value;
-	else if ((fact_how[fact] == FACT_MAX) == (value > *joined))
-		*joined = value;
 	finding->facts_known |= 1ULL << fact;
 }
 
