@@ -122,8 +122,7 @@ static bool rule_fin_wait2(struct subject *subject)
 
 	if (subject->connection->state != TCP_FIN_WAIT2 || !has_details(subject) || age_ns(subject) < limit_ns)
 		return false;
-	if (subject->facts->flags & EVENT_SOCKET_DEAD || !(subject->facts->flags & EVENT_HAS_SOCKET) ||
-	    span_ns(subject, subject->facts->received_ms) < limit_ns)
+	if (!(subject->facts->flags & EVENT_HAS_SOCKET) || span_ns(subject, subject->facts->received_ms) < limit_ns)
 		return false;
 	facts_of_age(subject);
 	return found(subject, FINDING_FIN_WAIT2_HELD, CERTAINTY_CERTAIN, subject->entered_ns);

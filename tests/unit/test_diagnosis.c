@@ -199,6 +199,9 @@ static void unanswered_data(void **state)
 	/* 15 retries: 924.6 s, include/net/tcp.h and Documentation/networking/ip-sysctl. */
 	assert_int_equal(d.findings[0].facts[FACT_GIVE_UP], 924600 * NS_PER_MS - 13000 * NS_PER_MS);
 	diagnosed_end(&d);
+	event.header.flags |= EVENT_WINDOW_ZERO; /* it is the window that it waits for */
+	NOT_FOUND(event);
+	event.header.flags &= (uint16_t)~EVENT_WINDOW_ZERO;
 	event.user_timeout_ms = 20000;
 	diagnose_one(&event);
 	assert_int_equal(d.findings[0].facts[FACT_GIVE_UP], 7000 * NS_PER_MS);
@@ -268,6 +271,8 @@ static void slow_keepalive(void **state)
 	quiet_for(&event, 125 * MINUTE);
 	event.keepalive_idle_ticks = TICKS(180 * MINUTE);
 	FOUND(event, FINDING_HALF_OPEN_SILENT, CERTAINTY_POSSIBLE);
+	event.keepalive_idle_ticks = TICKS(60000); /* its probes would have told */
+	NOT_FOUND(event);
 }
 
 /* ---- closing --------------------------------------------------------------------------------------------- */
