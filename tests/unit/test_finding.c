@@ -129,7 +129,8 @@ static void check_words(const struct finding *finding, const json_t *json)
 		const char *words = json_string_value(json_object_get(json, members[i]));
 
 		assert_true(strlen(words) > 20);
-		assert_true(isupper((unsigned char)words[0]) || isdigit((unsigned char)words[0]) || !strncmp(words, "ng", 2));
+		assert_true(isupper((unsigned char)words[0]) || isdigit((unsigned char)words[0]) ||
+			    !strncmp(words, "ng", 2));
 		assert_int_equal(words[strlen(words) - 1], '.');
 		if (strpbrk(words, "{}") || strstr(words, "  ") || strstr(words, " ,") || strstr(words, " ."))
 			fail_msg("%s", words);
