@@ -158,6 +158,7 @@ install: all manual
 	install -D -m 0755 $(O)/lastack $(TO)/bin/lastack
 	install -D -m 0644 -t $(TO)/share/doc/lastack README.md src/core/machine.md src/core/machine.svg
 	install -D -m 0644 -t $(TO)/share/doc/lastack/examples packaging/lastack-namespaces.conf
+	install -D -m 0644 -t $(TO)/share/lastack packaging/lastack.rules.yml
 	install -D -m 0644 $(O)/lastack.bash $(TO)/share/bash-completion/completions/lastack
 	install -D -m 0644 packaging/lastack.sysusers $(TO)/lib/sysusers.d/lastack.conf
 	install -D -m 0644 packaging/lastack.service $(DESTDIR)$(UNITS)/lastack.service
@@ -168,7 +169,7 @@ install: all manual
 uninstall:
 	rm -f $(TO)/bin/lastack $(TO)/share/bash-completion/completions/lastack $(TO)/lib/sysusers.d/lastack.conf
 	rm -f $(DESTDIR)$(UNITS)/lastack.service $(foreach page,$(PAGES),$(call page_to,$(page)))
-	rm -rf $(TO)/share/doc/lastack
+	rm -rf $(TO)/share/doc/lastack $(TO)/share/lastack
 	! cmp -s packaging/lastack.conf $(CONFIG) || rm -f $(CONFIG)
 	[ ! -e $(CONFIG) ] && rm -rf $(dir $(CONFIG)) || echo "left: $(CONFIG) was changed"
 

@@ -167,22 +167,28 @@ static __always_inline __u8 fin_wait2_seconds(const struct net *net, const struc
 	return seconds > 255 ? 255 : seconds;
 }
 
+/* How often data is sent again before the kernel gives up: tcp_retries2, or tcp_orphan_retries(). */
+static __always_inline __u8 data_retries(const struct sock *sk)
+{
+	const struct net *net = sk->__sk_common.skc_net.net;
+	__u8 retries;
+
+	if (!(sk->__sk_common.skc_flags & SOCK_DEAD_BIT))
+		return net_data_retries(net);
+	retries = net_orphan_retries(net);
+	return retries ? retries : 8;
+}
+
 /* See struct event_close. An orderly end leaves after two comparisons. */
 static __always_inline __u8 close_limit(const struct sock *sk, const struct tcp_sock *tp, __u8 old_state)
 {
 	const struct net *net = sk->__sk_common.skc_net.net;
-	__u8 retries;
 
 	if (old_state == TCP_FIN_WAIT2)
 		return fin_wait2_seconds(net, tp);
 	if (old_state == TCP_SYN_SENT)
 		return syn_retries(net, &tp->inet_conn);
-	if (!sk->sk_err)
-		return 0;
-	if (!(sk->__sk_common.skc_flags & SOCK_DEAD_BIT))
-		return net_data_retries(net);
-	retries = net_orphan_retries(net);
-	return retries ? retries : 8; /* tcp_orphan_retries() */
+	return sk->sk_err ? data_retries(sk) : 0;
 }
 
 /* Data that acknowledges nothing new does not move rcv_tstamp (keepalive_time_elapsed()). */

@@ -20,6 +20,36 @@ static __always_inline void existing_fill(struct event_existing *record, const s
 	record->descriptor = -1;
 }
 
+/* A listener's queues. */
+static __always_inline void existing_fill_listener(struct event_existing *record, const struct sock *sk,
+						   const struct tcp_sock *tp)
+{
+	record->accept_queue = sk->sk_ack_backlog;
+	record->accept_max = sk->sk_max_ack_backlog;
+	record->syn_queue = tp->inet_conn.icsk_accept_queue.qlen.counter;
+	if (bpf_core_field_exists(sk->sk_drops))
+		record->drops = sk->sk_drops.counter;
+}
+
+/* How the socket stands with its peer and its process. */
+static __always_inline void existing_fill_details(struct event_existing *record, const struct sock *sk,
+						  const struct tcp_sock *tp)
+{
+	const struct inet_connection_sock *icsk = &tp->inet_conn;
+	__s32 window = tp->rcv_wup + tp->rcv_wnd - tp->rcv_nxt;
+
+	record->retransmits = icsk->icsk_retransmits;
+	record->backoff = icsk->icsk_backoff;
+	record->probes_out = icsk->icsk_probes_out;
+	record->pending_timer = icsk->icsk_pending;
+	record->retries = data_retries(sk);
+	record->rto_ticks = icsk->icsk_rto;
+	record->sent_ticks = ticks_since(tp->lsndtime);
+	record->received_ticks = ticks_since(icsk->icsk_ack.lrcvtime);
+	record->receive_window = window > 0 ? window : 0;
+	record->copied_seq = tp->copied_seq;
+}
+
 /* What only a whole TCP socket can tell. */
 static __always_inline void existing_fill_socket(struct event_existing *record, const struct sock *sk,
 						 struct tcp_sock *tp)
@@ -29,8 +59,12 @@ static __always_inline void existing_fill_socket(struct event_existing *record, 
 	record->header.flags = socket_flags(sk) & ~EVENT_TASK_ACTS;
 	record->uid = sk->sk_uid.val;
 	record->cgroup = socket_cgroup(sk);
-	if (record->state == TCP_LISTEN)
+	record->has_details = 1;
+	if (record->state == TCP_LISTEN) {
+		existing_fill_listener(record, sk, tp);
 		return; /* rcv_nxt and copied_seq hold nothing, write_seq neither */
+	}
+	existing_fill_details(record, sk, tp);
 	keepalive = keepalive_of(sk, tp);
 	record->header.flags |= close_flags(sk, tp);
 	record->silent_ticks = silent_ticks(tp);

@@ -20,7 +20,7 @@
 #define EVENT_VERSION       2
 #define EVENT_COMM_BYTES    16
 #define EVENT_ADDRESS_BYTES 16
-#define EVENT_MAX_BYTES     128
+#define EVENT_MAX_BYTES     168
 
 /* Linux numbering, include/net/tcp_states.h (the same since 2.6). */
 enum tcp_state {
@@ -297,6 +297,10 @@ enum existing_source {
 	EXISTING_NETNS = 2, /* no socket: iter/tcp has now listed the namespace tuple.netns whole */
 };
 
+/*
+ * From rto_ticks on: appended in version 2, so an older recording of that version ends before it (recording.h), and
+ * has_details is 0. What is told of a listener is 0 elsewhere, and the other way round.
+ */
 struct event_existing {
 	struct event_header header; /* time_ns: when the iterator stood at this socket */
 	__u8 state;
@@ -315,8 +319,25 @@ struct event_existing {
 	__u32 keepalive_interval_ticks;
 	char comm[EVENT_COMM_BYTES];
 	__u8 keepalive_probes;
-	__u8 pad[3];
+	__u8 retransmits; /* icsk_retransmits: consecutive, unanswered; as all below with has_details only */
+	__u8 backoff;     /* icsk_backoff */
+	__u8 probes_out;  /* icsk_probes_out: consecutive, unanswered */
+	__u32 rto_ticks;
+	__u32 sent_ticks;     /* since data was last sent; UINT32_MAX: never */
+	__u32 received_ticks; /* since data was last received; UINT32_MAX: never */
+	__u32 receive_window; /* what the peer may still send now */
+	__u32 copied_seq;     /* moves when the process reads */
+	__u32 accept_queue;   /* of a listener: connections that wait for accept() */
+	__u32 accept_max;     /* of a listener: one more than so many are not taken in */
+	__u32 syn_queue;      /* of a listener: handshakes under way */
+	__u32 drops;          /* of a listener: segments that it had no room for, or refused */
+	__u8 pending_timer;   /* icsk_pending */
+	__u8 retries;         /* in force for data, as `limit` in struct event_close */
+	__u8 has_details;     /* 1: the members above are filled */
+	__u8 pad;
 };
+
+#define EVENT_EXISTING_BYTES_SHORT 128 /* up to rto_ticks */
 
 _Static_assert(sizeof(struct event_header) == 24, "event_header");
 _Static_assert(sizeof(struct event_tuple) == 40, "event_tuple");
@@ -332,7 +353,7 @@ _Static_assert(sizeof(struct event_error) == 32, "event_error");
 _Static_assert(sizeof(struct event_probe) == 32, "event_probe");
 _Static_assert(sizeof(struct event_time_wait) == 32, "event_time_wait");
 _Static_assert(sizeof(struct event_accept) == 48, "event_accept");
-_Static_assert(sizeof(struct event_existing) == 128, "event_existing");
+_Static_assert(sizeof(struct event_existing) == 168, "event_existing");
 _Static_assert(RESET_REASONS < 256, "a reason fits its byte");
 
 /* ---- what the two sides share besides records ---------------------------------------------------- */

@@ -162,6 +162,9 @@ struct sock {
 	__u8 sk_shutdown;
 	unsigned long sk_lingertime;
 	struct sock_cgroup_data sk_cgrp_data;
+	__u32 sk_ack_backlog;
+	__u32 sk_max_ack_backlog;
+	atomic_t sk_drops;
 };
 
 struct inet_sock {
@@ -169,8 +172,13 @@ struct inet_sock {
 	__be16 inet_sport;
 };
 
+struct request_sock_queue {
+	atomic_t qlen;
+};
+
 struct inet_connection_sock {
 	struct inet_sock icsk_inet;
+	struct request_sock_queue icsk_accept_queue;
 	struct timer_list icsk_retransmit_timer;
 	__u32 icsk_rto;
 	__u32 icsk_rto_max;
@@ -194,6 +202,9 @@ struct tcp_sock {
 	struct inet_connection_sock inet_conn;
 	__u32 copied_seq;
 	__u32 rcv_nxt;
+	__u32 rcv_wup;
+	__u32 rcv_wnd;
+	__u32 lsndtime;
 	__u32 snd_nxt;
 	__u32 snd_una;
 	__u32 write_seq;

@@ -73,22 +73,58 @@ struct connection {
 
 _Static_assert(sizeof(struct connection) == 192, "three lines of a cache; the memory budget is 200 bytes");
 
+enum live_detail {
+	LIVE_DETAILS = 1 << 0, /* the listing told of more than queues and settings */
+	LIVE_MOVED = 1 << 1,   /* the process has read between two listings */
+	LIVE_LISTENS = 1 << 2, /* it is a listener whose facts these are */
+};
+
 /*
  * What a live socket said of itself when an iterator last stood before it. Nothing tells of changes in between
- * (setsockopt() passes no hook), so `listed_ns` belongs to every use.
+ * (setsockopt() passes no hook), so `listed_ns` belongs to every use. A listener has other queues, in the same places.
  */
 struct live_facts {
-	uint64_t cookie;       /* whose facts these are */
-	uint64_t listed_ns;    /* 0: never listed */
-	uint32_t unread_bytes; /* received, not read; without the peer's FIN */
-	uint32_t unacked_bytes;
-	uint32_t silent_ms; /* since the last segment from the peer, UINT32_MAX: not known */
+	uint64_t cookie;    /* whose facts these are */
+	uint64_t listed_ns; /* 0: never listed */
+	/*
+	 * The first listing from which on the process has read nothing (copied_seq); of a listener: from which on its
+	 * queue was full at each.
+	 */
+	uint64_t unmoved_ns;
+	union {
+		uint32_t unread_bytes; /* received, not read; without the peer's FIN */
+		uint32_t accept_queue;
+	};
+	union {
+		uint32_t unacked_bytes;
+		uint32_t accept_max;
+	};
+	union {
+		uint32_t receive_window;
+		uint32_t syn_queue;
+	};
+	union {
+		uint32_t copied_seq;
+		uint32_t drops;
+	};
+	union {
+		uint32_t rto_ms;
+		uint32_t drops_before; /* at the listing before */
+	};
+	uint32_t silent_ms;   /* since the last segment from the peer, UINT32_MAX: not known */
+	uint32_t sent_ms;     /* since data was last sent, UINT32_MAX: never */
+	uint32_t received_ms; /* since data was last received, UINT32_MAX: never */
 	uint32_t user_timeout_ms;
 	uint16_t keepalive_idle_s, keepalive_interval_s; /* in force, be it the namespace's or the socket's own */
 	uint16_t flags;                                  /* enum event_flag */
 	uint8_t keepalive_probes;
-	int32_t descriptor; /* of the process that holds it; -1: not known */
+	uint8_t details; /* set of enum live_detail; what stands below and in ms above is only known with DETAILS */
+	uint8_t retransmits, backoff, probes_out; /* consecutive, unanswered */
+	uint8_t retries;                          /* of data, before the kernel gives up */
+	int32_t descriptor;                       /* of the process that holds it; -1: not known */
 };
+
+_Static_assert(sizeof(struct live_facts) == 80, "once for every live connection");
 
 /* A local act on the connection: who, and in which way. */
 struct local_act {

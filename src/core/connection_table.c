@@ -213,6 +213,7 @@ void connection_release(struct connection_table *table, struct connection *conne
 	*link = connection->hash_next;
 	if (connection->ending)
 		slab_give(&table->endings, connection->ending);
+	connection->state = 0; /* of a slot without one nothing is shown */
 	slab_give(&table->connections, slot);
 }
 

@@ -16,7 +16,7 @@ struct tracker_config {
 	uint64_t settle_ns;       /* how long a report is held while a minisock lives on */
 	uint64_t tick_ns;         /* length of a jiffy */
 	uint64_t seed;            /* for hashing what strangers choose */
-	bool keep_facts;          /* what listings tell of live sockets: 48 bytes a connection that was listed */
+	bool keep_facts;          /* what listings tell of live sockets: 80 bytes a connection that was listed */
 };
 
 /* Called for each report, in the order in which they become final. The report lives for the call. */
@@ -75,6 +75,15 @@ void tracker_live_by_state(const struct tracker *tracker, uint32_t counts[CONNEC
  * begins or ends meanwhile perhaps.
  */
 bool tracker_walk(struct tracker *tracker, uint32_t *cursor, uint32_t limit, tracker_walk_fn visit, void *arg);
+/*
+ * The same over all that is known: live connections, those whose end has been seen and whose minisock may stand
+ * (tracker_has_minisock()), and listeners (state LISTEN).
+ */
+bool tracker_walk_all(struct tracker *tracker, uint32_t *cursor, uint32_t limit, tracker_walk_fn visit, void *arg);
+/* It has ended, and occupies its address pair still, as far as is known. */
+bool tracker_has_minisock(struct tracker *tracker, const struct connection *connection);
+/* It came in by a listener, or a listener stands at its local port and nothing else is known. */
+bool tracker_is_served(struct tracker *tracker, const struct connection *connection);
 /* When it was born (0: unseen), and when it came into its state (0: unseen). */
 uint64_t tracker_born_ns(struct tracker *tracker, const struct connection *connection);
 uint64_t tracker_entered_ns(struct tracker *tracker, const struct connection *connection);

@@ -142,6 +142,9 @@ const struct event_item event_items[] = {
 	ITEM(EVENT_EXISTING, event_existing, descriptor, ITEM_S32),
 	ITEM(EVENT_EXISTING, event_existing, unread_bytes, ITEM_U32),
 	ITEM(EVENT_EXISTING, event_existing, unacked_bytes, ITEM_U32),
+	ITEM(EVENT_EXISTING, event_existing, retransmits, ITEM_U8),
+	ITEM(EVENT_EXISTING, event_existing, probes_out, ITEM_U8),
+	ITEM(EVENT_EXISTING, event_existing, accept_queue, ITEM_U32),
 	ITEM(EVENT_EXISTING, event_existing, cgroup, ITEM_U64_NONZERO),
 };
 const unsigned event_item_count = sizeof(event_items) / sizeof(event_items[0]);

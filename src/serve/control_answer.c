@@ -9,39 +9,9 @@
 
 #include "report/report_read.h"
 #include "serve/control_internal.h"
-
-static const char *cgroup_path(const struct control *control, uint64_t cgroup)
-{
-	const struct report_context *context = control->service->context;
-
-	return cgroup && context->cgroup_path ? context->cgroup_path(context->arg, cgroup) : NULL;
-}
-
-/* ABSENT_U64: it was never listed. */
-static uint64_t facts_age_ns(const struct control *control, const struct connection *connection)
-{
-	const struct live_facts *facts = tracker_facts(control->service->tracker, connection);
-
-	return facts && facts->listed_ns && facts->listed_ns <= control->now_ns ? control->now_ns - facts->listed_ns
-										: ABSENT_U64;
-}
+#include "serve/live_lines.h"
 
 /* ---- list ------------------------------------------------------------------------------------------- */
-
-static struct live_line live_line_make(const struct control *control, const struct connection *connection,
-				       const struct connection_report *report)
-{
-	uint64_t entered_ns = tracker_entered_ns(control->service->tracker, connection), now_ns = control->now_ns;
-
-	return (struct live_line){
-		.report = report,
-		.cgroup = report->has_process ? cgroup_path(control, report->cgroup) : NULL,
-		.state = connection->state,
-		.state_age_ns = entered_ns && entered_ns <= now_ns ? now_ns - entered_ns : ABSENT_U64,
-		.facts_age_ns = facts_age_ns(control, connection),
-		.probes_sent = connection->probes_sent,
-	};
-}
 
 static bool client_is_full(const struct control_client *client)
 {
@@ -58,7 +28,7 @@ static void list_one(void *arg, const struct connection *connection)
 	if (client_is_full(client) || (client->request.states && !(client->request.states >> connection->state & 1)))
 		return;
 	tracker_report_live(control->service->tracker, connection, control->now_ns, &report);
-	line = live_line_make(control, connection, &report);
+	line = live_line_of(control->service->tracker, control->service->context, control->now_ns, connection, &report);
 	if (!control_request_wants(&client->request, &report, line.cgroup))
 		return;
 	live_writer_json(control->live, &line, &client->out);
@@ -95,7 +65,7 @@ static void live_lead_append(struct control_client *client, const struct connect
 			     const struct connection_report *report)
 {
 	const struct control *control = client->control;
-	uint64_t age_ns = facts_age_ns(control, connection);
+	uint64_t age_ns = facts_age_ns(control->service->tracker, connection, control->now_ns);
 	struct text *out = &client->out;
 
 	text_append_str(out, "{\"live\":true,\"now_us\":");
@@ -214,6 +184,50 @@ static void status_slice(struct control_client *client)
 	client_end(client, "");
 }
 
+/* ---- diagnose --------------------------------------------------------------------------------------- */
+
+static void diagnose_begin(struct control_client *client)
+{
+	struct control *control = client->control;
+	const struct service *service = control->service;
+	struct diagnose_source source = {service->diagnosis, service->tracker, service->context, control->live};
+
+	if (!service->diagnosis) {
+		client_error(client, "no_diagnosis", "this daemon diagnoses nothing");
+		return;
+	}
+	if (control->diagnoses == DIAGNOSES_MAX) {
+		client_error(client, "busy", "%d diagnoses are under way", DIAGNOSES_MAX);
+		return;
+	}
+	service->refresh(service->arg);
+	client->diagnose = diagnose_answer_create(&source, &client->request, control->now_ns);
+	if (client->diagnose)
+		control->diagnoses++;
+	else
+		client_error(client, "out_of_memory", "no memory for the answer");
+}
+
+void diagnose_end(struct control_client *client)
+{
+	if (!client->diagnose)
+		return;
+	diagnose_answer_destroy(client->diagnose);
+	client->diagnose = NULL;
+	client->control->diagnoses--;
+}
+
+static void diagnose_slice(struct control_client *client)
+{
+	char more[32];
+
+	if (diagnose_answer_slice(client->diagnose, &client->out, &client->lines))
+		return;
+	diagnose_end(client);
+	snprintf(more, sizeof(more), ",\"now_us\":%lld", (long long)control_wall_us(client->control));
+	client_end(client, more);
+}
+
 /* ---- whichever it is -------------------------------------------------------------------------------- */
 
 void answer_begin(struct control_client *client)
@@ -238,6 +252,7 @@ void answer_begin(struct control_client *client)
 			client_error(client, "no_history", "this daemon keeps no history");
 		return;
 	case CONTROL_FOLLOW: follow_begin(client); return;
+	case CONTROL_DIAGNOSE: diagnose_begin(client); return;
 	}
 }
 
@@ -246,6 +261,7 @@ void answer_slice(struct control_client *client)
 	switch (client->request.verb) {
 	case CONTROL_LIST: list_slice(client); return;
 	case CONTROL_SHOW: show_slice(client); return;
+	case CONTROL_DIAGNOSE: diagnose_slice(client); return;
 	default: status_slice(client);
 	}
 }

@@ -39,6 +39,7 @@ void control_error_line(struct text *text, const char *code, const char *message
 /* The answer is over: what it took is given back, and the next request is waited for. */
 static void client_rest(struct control_client *client)
 {
+	diagnose_end(client);
 	control_request_free(&client->request);
 	free(client->owners);
 	client->owners = NULL;

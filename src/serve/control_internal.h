@@ -15,6 +15,7 @@
 #include "serve/control.h"
 #include "serve/control_owners.h"
 #include "serve/control_request.h"
+#include "serve/diagnose_answer.h"
 
 #define REQUEST_BYTES   4096           /* of a request with its line feed */
 #define OUT_BYTES_MAX   (1024 * 1024)  /* that wait for one client */
@@ -23,6 +24,7 @@
 #define WALK_SLOTS      16             /* at once: their lines fit between HIGH and MAX, whatever their cgroups */
 #define SLICE_NS        2000000ULL     /* of work in one control_poll() */
 #define HISTORY_JOBS    4              /* at once */
+#define DIAGNOSES_MAX   4              /* at once */
 #define HISTORY_TIME_NS 30000000000ULL /* of one question */
 
 enum client_phase {
@@ -53,6 +55,7 @@ struct control_client {
 	uint32_t cursor;
 	uint64_t lines;
 	struct owners *owners;
+	struct diagnose_answer *diagnose; /* not NULL: counted in control->diagnoses */
 	struct history_job *job;
 	uint64_t dropped; /* reports that a follower was too slow for, not told yet */
 };
@@ -69,7 +72,7 @@ struct control {
 	uint32_t turn;                              /* whose slice is next */
 	__typeof__(history_query_run) *history_run; /* history_query_run(); tests have one of their own */
 	uint64_t history_time_ns;                   /* of one question */
-	uint32_t jobs;
+	uint32_t jobs, diagnoses;
 	struct live_writer *live;
 	struct report_writer *reports;
 	struct text line; /* a report for all who follow */
@@ -99,6 +102,8 @@ void control_error_line(struct text *text, const char *code, const char *message
 void answer_begin(struct control_client *client);
 /* One small piece of work. */
 void answer_slice(struct control_client *client);
+/* Gives up a diagnosis that is under way for it. */
+void diagnose_end(struct control_client *client);
 
 /* ---- control_status.c */
 

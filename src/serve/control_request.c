@@ -19,7 +19,7 @@ struct reading {
 	size_t size;
 };
 
-static const char *const verb_texts[] = {"status", "list", "show", "history", "follow"};
+static const char *const verb_texts[] = {"status", "list", "show", "history", "follow", "diagnose"};
 static const struct name_table verb_names = {verb_texts, sizeof(verb_texts) / sizeof(verb_texts[0])};
 
 #define VERB(verb) (1U << (verb))
@@ -219,7 +219,7 @@ struct key {
 };
 
 #define ENDED    (VERB(CONTROL_HISTORY) | VERB(CONTROL_FOLLOW)) /* only what has ended has a class */
-#define FILTERED (VERB(CONTROL_LIST) | ENDED)
+#define FILTERED (VERB(CONTROL_LIST) | VERB(CONTROL_DIAGNOSE) | ENDED)
 
 static const struct key filter_keys[] = {
 	{"pid", read_pid, FILTERED},
@@ -320,6 +320,37 @@ static int read_id(struct reading *reading, const json_t *value)
 	return errno || !request->cookie ? refuse(reading, "is not a cookie") : 0;
 }
 
+static int read_show(struct reading *reading, const json_t *value)
+{
+	return amount_read(reading, value, &reading->request->show);
+}
+
+#define READ_LIMIT(unused, member, ...)                                                                                \
+	static int read_##member(struct reading *reading, const json_t *value)                                         \
+	{                                                                                                              \
+		__typeof__(reading->request->limits.member) limit;                                                     \
+		uint64_t amount = 0;                                                                                   \
+                                                                                                                       \
+		if (amount_read(reading, value, &amount))                                                              \
+			return -EINVAL;                                                                                \
+		limit = (__typeof__(limit))amount;                                                                     \
+		if (limit != amount || limit == (__typeof__(limit))-1)                                                 \
+			return refuse(reading, "is too large");                                                        \
+		reading->request->limits.member = limit;                                                               \
+		return 0;                                                                                              \
+	}
+DIAGNOSIS_LIMITS(READ_LIMIT, )
+
+#define LIMIT_KEY(unused, member, ...) {#member, read_##member, VERB(CONTROL_DIAGNOSE)},
+static const struct key limit_keys[] = {DIAGNOSIS_LIMITS(LIMIT_KEY, )};
+
+static int read_limits(struct reading *reading, const json_t *value)
+{
+	if (!json_is_object(value))
+		return refuse(reading, "takes an object");
+	return keys_read(reading, value, limit_keys, sizeof(limit_keys) / sizeof(limit_keys[0]), "limits");
+}
+
 #define EVERY (~0U)
 
 static const struct key request_keys[] = {
@@ -330,6 +361,8 @@ static const struct key request_keys[] = {
 	{"since_us", read_since, VERB(CONTROL_HISTORY)},
 	{"until_us", read_until, VERB(CONTROL_HISTORY)},
 	{"group_by", read_group_by, VERB(CONTROL_HISTORY)},
+	{"show", read_show, VERB(CONTROL_DIAGNOSE)},
+	{"limits", read_limits, VERB(CONTROL_DIAGNOSE)},
 };
 
 /* jansson recurses: nothing that we take is deep. */
@@ -363,7 +396,7 @@ static int verb_read(struct reading *reading, const json_t *json)
 	found = json_is_string(verb) ? name_find(&verb_names, json_string_value(verb), json_string_length(verb))
 				     : -ENOENT;
 	if (found < 0)
-		return refuse(reading, "\"verb\" must be one of status, list, show, history, follow");
+		return refuse(reading, "\"verb\" must be one of status, list, show, history, follow, diagnose");
 	reading->request->verb = (enum control_verb)found;
 	return 0;
 }
@@ -375,6 +408,7 @@ int control_request_read(struct control_request *request, const char *line, size
 	json_error_t error;
 	int status;
 
+	diagnosis_limits_unset(&read.limits);
 	if (is_deep(line, length))
 		return refuse(&reading, "the request is nested too deep");
 	read.json = json_loadb(line, length, JSON_REJECT_DUPLICATES, &error);

@@ -8,6 +8,7 @@
 
 #include <jansson.h>
 
+#include "core/diagnosis.h"
 #include "store/history_query.h"
 
 enum control_verb {
@@ -16,6 +17,7 @@ enum control_verb {
 	CONTROL_SHOW,
 	CONTROL_HISTORY,
 	CONTROL_FOLLOW,
+	CONTROL_DIAGNOSE,
 };
 
 /* An address that the filter asks for. */
@@ -34,6 +36,9 @@ struct control_request {
 	bool by_cookie;
 	uint64_t cookie;
 	uint32_t client_isn, server_isn;
+	/* What diagnose asks for: connections shown of each finding, limits (unset: the daemon's). */
+	uint64_t show;
+	struct diagnosis_limits limits;
 };
 
 /* Returns 0, or -EINVAL with `why` (size bytes) set; *request is then untouched. */

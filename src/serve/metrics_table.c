@@ -6,6 +6,7 @@
  * Every label value of the vocabulary is there from the first scrape on, with 0: rate() and increase() need to have
  * seen a counter before it moves.
  */
+#include "report/finding_words.h"
 #include "report/names.h"
 #include "serve/metrics_internal.h"
 
@@ -68,6 +69,26 @@ DIMENSION_OF(history_state, "state", "writing", "failing", "foreign", "discarded
 static const struct metric_dimension by_cause = {
 	connection_cause_count,
 	{{"class", class_of_cause_word}, {"cause", cause_word}},
+};
+static const char *finding_word(unsigned index)
+{
+	return name_of(&finding_kind_names, index);
+}
+
+static const char *finding_of_certainty_word(unsigned index)
+{
+	return finding_word(index / FINDING_CERTAINTY_COUNT);
+}
+
+static const char *certainty_word(unsigned index)
+{
+	return name_of(&finding_certainty_names, index % FINDING_CERTAINTY_COUNT);
+}
+
+static const struct metric_dimension by_finding = {FINDING_KIND_COUNT, {{"kind", finding_word}}};
+static const struct metric_dimension by_finding_and_certainty = {
+	FINDING_KIND_COUNT * FINDING_CERTAINTY_COUNT,
+	{{"kind", finding_of_certainty_word}, {"certainty", certainty_word}},
 };
 static const struct metric_dimension by_reason = {RESET_REASONS, {{"reason", reason_word}}};
 static const struct metric_dimension by_counter = {AUDIT_COUNTERS, {{"counter", counter_word}}};
@@ -227,6 +248,15 @@ const struct metric metric_table[] = {
 		EACH_SERVER),
 	COUNTER("server_reports_dropped", "Reports that a client that follows was too slow for.", U64,
 		STATUS(control.dropped), EACH_SERVER),
+
+	/* What is wrong with live connections. */
+	COUNTER("diagnoses", "Diagnoses done.", U64, STATUS(diagnoses)),
+	GAUGE("findings", "Findings of the last diagnosis, by how sure they are.", U32, STATUS(findings.findings),
+	      .dimension = &by_finding_and_certainty),
+	GAUGE("finding_connections", "Connections behind the findings of the last diagnosis.", U32,
+	      STATUS(findings.connections), .dimension = &by_finding),
+	GAUGE("finding_oldest_seconds", "For how long the oldest of them has been so, 0 where that is not known.", NS,
+	      STATUS(findings.oldest_ns), .dimension = &by_finding),
 
 	/* Against the kernel's own counters. */
 	COUNTER("audits", "Audits done.", U64, STATUS(audits)),

@@ -7,6 +7,7 @@
 #define LASTACK_SERVE_SERVICE_H
 
 #include "core/audit.h"
+#include "core/diagnosis.h"
 #include "core/tracker.h"
 #include "serve/totals.h"
 #include "store/history.h"
@@ -37,6 +38,13 @@ struct service_audit {
 	bool present;            /* this kernel has the counter */
 };
 
+/* Of the last diagnosis of the whole host. */
+struct service_findings {
+	uint32_t findings[FINDING_KIND_COUNT][FINDING_CERTAINTY_COUNT];
+	uint32_t connections[FINDING_KIND_COUNT]; /* behind them */
+	uint64_t oldest_ns[FINDING_KIND_COUNT];   /* age of the oldest of these */
+};
+
 struct service_status {
 	const char *version, *kernel, *host;
 	uint32_t pid;
@@ -62,6 +70,8 @@ struct service_status {
 	uint32_t audit_netns;              /* namespaces that were read */
 	uint64_t audits;                   /* done */
 	const struct service_audit *audit; /* AUDIT_COUNTERS of them */
+	struct service_findings findings;
+	uint64_t diagnoses; /* done */
 };
 
 struct service {
@@ -74,6 +84,7 @@ struct service {
 	struct tracker *tracker;
 	const char *history_path;             /* of the database, NULL: no history is kept */
 	const struct report_context *context; /* host, clock, cgroups: on the loop's thread only */
+	const struct diagnosis *diagnosis;    /* limits and memory for others; NULL: nothing is diagnosed */
 };
 
 #endif

@@ -21,7 +21,8 @@
  *            u32 crc32 of the 12 bytes before it and the payload after it
  *            payload
  *   record   u8 type, u8 0, u16 length, u32 0, then `length` bytes, then zeros up to a multiple of 8
- *              1 event         a structure of event.h
+ *              1 event         a structure of event.h; one that ends before members that were appended is read
+ *                              with 0 for them
  *              2 tick          u64 now_ns: everything up to then has been taken in
  *              3 cgroup        u64 id, path
  *              4 loss          u64 time_ns, u64 lost, u64 lost of each kind of event

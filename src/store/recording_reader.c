@@ -28,6 +28,7 @@ struct recording_reader {
 	int error;
 	char message[256];
 	char path[RECORDING_PATH_MAX + 1];
+	struct event_existing existing; /* a short one, made whole */
 	_Alignas(8) unsigned char payload[RECORDING_PAYLOAD_MAX];
 };
 
@@ -250,13 +251,27 @@ static bool cgroup_parse(struct recording_reader *reader, const unsigned char *b
 	return true;
 }
 
+/* What has been appended to a record since is absent in it: 0. */
+static const struct event_header *event_whole(struct recording_reader *reader, const unsigned char *bytes,
+					      uint32_t *length)
+{
+	const struct event_header *event = (const void *)bytes;
+
+	if (*length != EVENT_EXISTING_BYTES_SHORT || event->kind != EVENT_EXISTING)
+		return event;
+	memset(&reader->existing, 0, sizeof(reader->existing));
+	memcpy(&reader->existing, bytes, *length);
+	*length = sizeof(reader->existing);
+	return &reader->existing.header;
+}
+
 /* `bytes` is aligned to 8. */
 static bool record_parse(struct recording_reader *reader, const unsigned char *bytes, uint32_t length,
 			 struct recording_record *record)
 {
 	switch (record->type) {
 	case RECORDING_EVENT:
-		record->event = (const struct event_header *)(const void *)bytes;
+		record->event = event_whole(reader, bytes, &length);
 		if (event_check(record->event, length))
 			return false;
 		record->time_ns = record->event->time_ns;

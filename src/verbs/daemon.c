@@ -54,6 +54,8 @@ static int feed_start(struct daemon *daemon)
 		.tick = daemon_take_tick,
 		.loss = daemon_take_loss,
 	};
+	if (daemon_diagnose_create(&daemon->diagnose, &options->diagnose))
+		return fail("cannot start", strerror(ENOMEM));
 	status = feed_open(&daemon->feed, &config);
 	if (!status)
 		daemon_service(daemon);
@@ -288,6 +290,7 @@ static void daemon_free(struct daemon *daemon)
 	}
 	daemon_audit_end(&daemon->audit);
 	feed_close(&daemon->feed);
+	daemon_diagnose_destroy(&daemon->diagnose);
 	free(daemon->hooks);
 	free(daemon->history_path);
 	if (daemon->epoll >= 0)

@@ -11,6 +11,7 @@
 #include "serve/privileges.h"
 #include "serve/service.h"
 #include "verbs/daemon_audit.h"
+#include "verbs/daemon_diagnose.h"
 #include "verbs/daemon_options.h"
 #include "verbs/feed.h"
 
@@ -24,6 +25,7 @@ struct daemon {
 	struct feed_observer observer;
 	struct feed feed;
 	struct daemon_audit audit;
+	struct daemon_diagnose diagnose;
 	struct totals totals;
 	struct history *history;
 	struct report_files *files;

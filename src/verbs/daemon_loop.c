@@ -34,6 +34,7 @@ void daemon_take_report(void *arg, const struct connection_report *report, const
 	struct daemon *daemon = arg;
 
 	totals_report(&daemon->totals, report);
+	diagnosis_end(daemon->diagnose.diagnosis, report);
 	if (daemon->writer)
 		store_writer_put(daemon->writer, report, cgroup, daemon->service.context->wall_minus_monotonic_ns);
 	if (daemon->control)
@@ -132,6 +133,8 @@ static void take_snapshot(void *arg, struct service_status *status)
 		.audit_netns = daemon->audit.netns_read,
 		.audits = daemon->audit.audits,
 		.audit = daemon->audit.counters,
+		.findings = daemon->diagnose.findings,
+		.diagnoses = daemon->diagnose.done,
 	};
 	tracker_live_by_state(tracker, status->live_by_state);
 	if (intake_counts(daemon->feed.intake, &status->events, status->delivered))
@@ -160,6 +163,7 @@ void daemon_service(struct daemon *daemon)
 		.tracker = pipeline_tracker(daemon->feed.pipeline),
 		.history_path = daemon->history_path,
 		.context = pipeline_context(daemon->feed.pipeline),
+		.diagnosis = daemon->diagnose.diagnosis,
 	};
 }
 
@@ -170,6 +174,7 @@ static void reload_apply(struct daemon *daemon)
 	const struct daemon_options *options = &daemon->settings.options;
 
 	log_start(options->log_level);
+	diagnosis_configure(daemon->diagnose.diagnosis, &options->diagnose);
 	if (daemon->history) {
 		struct history_config config = daemon_history_config(daemon);
 
@@ -247,6 +252,13 @@ static void losses_tell(struct daemon *daemon)
 	daemon->told_drops = status.dropped;
 }
 
+/* With fresh facts, where a listing is not too dear; without the diagnosis goes by older ones. */
+static void diagnose_begin(struct daemon *daemon)
+{
+	refresh(daemon);
+	daemon_diagnose_begin(&daemon->diagnose, feature_monotonic_ns());
+}
+
 static void every_second(struct daemon *daemon, uint64_t now_ns)
 {
 	uint64_t resync_ns = daemon->settings.options.resync_interval_ns;
@@ -269,6 +281,8 @@ static void every_second(struct daemon *daemon, uint64_t now_ns)
 		daemon->listing_wanted = false;
 		list_sockets(daemon);
 	}
+	if (daemon_diagnose_is_due(&daemon->diagnose, now_ns, daemon->settings.options.diagnose_interval_ns))
+		diagnose_begin(daemon);
 }
 
 int daemon_loop(struct daemon *daemon)
@@ -295,5 +309,6 @@ int daemon_loop(struct daemon *daemon)
 			return 0;
 		servers_poll(daemon, feature_monotonic_ns(), asked);
 		every_second(daemon, feature_monotonic_ns());
+		daemon_diagnose_step(&daemon->diagnose, daemon->service.tracker);
 	}
 }

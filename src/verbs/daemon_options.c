@@ -9,6 +9,7 @@
 #include "options_values.h"
 #include "pipeline/pipeline.h"
 #include "verbs/daemon_options.h"
+#include "verbs/diagnose_options.h"
 #include "verbs/filter_options.h"
 #include "verbs/verbs.h"
 #include "verbs/watch.h"
@@ -109,11 +110,19 @@ static const struct option_spec specs[] = {
 	 AT(audit_interval_ns),
 	 .reloadable = true,
 	 .help = "hold counts against the kernel's counters so often, 0: never (60s)"},
-	{.long_name = "state-dir",
-	 .argument = "DIR",
-	 .type = OPTION_STRING,
-	 AT(state_directory),
-	 .help = "keep the history there; none: keep none (/var/lib/lastack)"},
+	{.long_name = "diagnose-interval",
+	 .argument = "TIME",
+	 .type = OPTION_DURATION,
+	 .minimum = NS_PER_S,
+	 AT(diagnose_interval_ns),
+	 .reloadable = true,
+	 .help = "look for what is wrong with live connections so often (30s)"},
+	DIAGNOSE_LIMIT_OPTIONS("diagnose-", struct daemon_options,
+			       diagnose){.long_name = "state-dir",
+					 .argument = "DIR",
+					 .type = OPTION_STRING,
+					 AT(state_directory),
+					 .help = "keep the history there; none: keep none (/var/lib/lastack)"},
 	{.long_name = "history-max-age",
 	 .argument = "TIME",
 	 .type = OPTION_DURATION,
@@ -232,7 +241,8 @@ const struct option_verb daemon_verb = {
 	.name = "daemon",
 	.summary = "the service: watch, keep the history, answer questions, export metrics and reports",
 	.description = "Settings come from the file first, then from the command line. SIGHUP reads the file again,\n"
-		       "SIGTERM ends it in good order. What it saw is asked with status, list, show, history, follow.",
+		       "SIGTERM ends it in good order. What it saw is asked with status, list, show, history, follow, "
+		       "diagnose.",
 	.options = specs,
 	.option_count = sizeof(specs) / sizeof(specs[0]),
 	.options_bytes = sizeof(struct daemon_options),
@@ -247,6 +257,7 @@ static void defaults_fill(struct daemon_options *options)
 		.owner_interval_ns = 10 * NS_PER_S,
 		.resync_interval_ns = 600 * NS_PER_S,
 		.audit_interval_ns = 60 * NS_PER_S,
+		.diagnose_interval_ns = 30 * NS_PER_S,
 		.state_directory = "/var/lib/lastack",
 		.history_max_age_ns = 30 * 86400 * NS_PER_S,
 		.history_max_bytes = 4ULL << 30,
@@ -262,6 +273,7 @@ static void defaults_fill(struct daemon_options *options)
 		.reports_keep = 168,
 		.reports_gzip = 1,
 	};
+	diagnosis_limits_init(&options->diagnose);
 }
 
 bool is_wanted(const char *value)

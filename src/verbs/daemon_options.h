@@ -7,6 +7,7 @@
 
 #include <sys/types.h>
 
+#include "core/diagnosis.h"
 #include "options_file.h"
 #include "serve/log.h"
 
@@ -36,6 +37,9 @@ struct daemon_options {
 	unsigned tier;
 	uint32_t max_connections;
 	uint64_t settle_ns, owner_interval_ns, resync_interval_ns, audit_interval_ns;
+
+	uint64_t diagnose_interval_ns;
+	struct diagnosis_limits diagnose;
 
 	const char *state_directory;
 	uint64_t history_max_age_ns, history_max_bytes;

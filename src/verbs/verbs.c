@@ -7,10 +7,11 @@
 #include "verbs/verbs.h"
 
 const struct verb verbs[] = {
-	{&live_verb, verb_live},     {&record_verb, verb_record},   {&replay_verb, verb_replay},
-	{&audit_verb, verb_audit},   {&check_verb, verb_check},     {&machine_verb, verb_machine},
-	{&daemon_verb, verb_daemon}, {&status_verb, verb_status},   {&list_verb, verb_list},
-	{&show_verb, verb_show},     {&history_verb, verb_history}, {&follow_verb, verb_follow},
+	{&live_verb, verb_live},         {&record_verb, verb_record},   {&replay_verb, verb_replay},
+	{&audit_verb, verb_audit},       {&check_verb, verb_check},     {&machine_verb, verb_machine},
+	{&daemon_verb, verb_daemon},     {&status_verb, verb_status},   {&list_verb, verb_list},
+	{&show_verb, verb_show},         {&history_verb, verb_history}, {&follow_verb, verb_follow},
+	{&diagnose_verb, verb_diagnose},
 };
 const unsigned verb_count = sizeof(verbs) / sizeof(verbs[0]);
 

@@ -185,6 +185,32 @@ completion_works() {
 		offers '' lastack nosuchverb --
 }
 
+# ---- alerts
+
+alerts_fire_when_they_should() {
+	promtool check rules packaging/lastack.rules.yml > "$work/promtool.log" 2>&1 &&
+		promtool test rules packaging/lastack.rules.test.yml >> "$work/promtool.log" 2>&1 || { cat "$work/promtool.log"; return 1; }
+	# Each threshold is tested: with another one the test fails.
+	mkdir -p "$work/rules"
+	cp packaging/lastack.rules.test.yml "$work/rules"
+	local change
+	for change in 's/>= 100/>= 99/' 's/> 20 and/> -1 and/' 's/,certainty="likely"//' 's/|half_open_probing/|half_open_silent/' 's/== 0/== 1/' 's/\[10m\]/[2h]/'; do
+		sed "$change" packaging/lastack.rules.yml > "$work/rules/lastack.rules.yml"
+		! promtool test rules "$work/rules/lastack.rules.test.yml" > /dev/null 2>&1 || { fail "$change goes unnoticed"; return 1; }
+	done
+}
+
+# Every metric that an alert asks for is one that the daemon has.
+alerts_ask_for_metrics_that_exist() {
+	local name wrong=0 count=0
+	for name in $(grep -oE 'lastack_[a-z_]+' <<< "$(grep 'expr:' packaging/lastack.rules.yml)" | sort -u); do
+		count=$((count + 1))
+		name=${name#lastack_}
+		grep -qE "\"(${name}|${name%_total}|${name%_seconds})\"" src/serve/metrics_table.c || { fail "lastack_$name"; wrong=1; }
+	done
+	[ $count -gt 5 ] && [ $wrong -eq 0 ]
+}
+
 # ---- make install
 
 EXPECTED='644 etc/lastack/lastack.conf
@@ -195,6 +221,7 @@ EXPECTED='644 etc/lastack/lastack.conf
 644 opt/share/doc/lastack/examples/lastack-namespaces.conf
 644 opt/share/doc/lastack/machine.md
 644 opt/share/doc/lastack/machine.svg
+644 opt/share/lastack/lastack.rules.yml
 644 opt/share/man/man1/lastack.1
 644 opt/share/man/man5/lastack.conf.5
 644 opt/share/man/man8/lastack-daemon.8
@@ -262,6 +289,8 @@ run pages_are_clean man
 run pages_have_every_option man
 run examples_are_understood
 run completion_works
+run alerts_fire_when_they_should promtool
+run alerts_ask_for_metrics_that_exist
 run install_puts_all_in_place
 run install_leaves_a_changed_configuration
 run uninstall_leaves_nothing

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "exposition_check.h"
+#include "report/finding_words.h"
 #include "report/names.h"
 #include "sample_service.h"
 #include "serve/metrics.h"
@@ -129,6 +130,10 @@ static void no_name_disappears(void **state)
 		{"lastack_server_requests_total", "counter"},
 		{"lastack_server_request_errors_total", "counter"},
 		{"lastack_server_reports_dropped_total", "counter"},
+		{"lastack_diagnoses_total", "counter"},
+		{"lastack_findings", "gauge"},
+		{"lastack_finding_connections", "gauge"},
+		{"lastack_finding_oldest_seconds", "gauge"},
 		{"lastack_audits_total", "counter"},
 		{"lastack_audit_timestamp_seconds", "gauge"},
 		{"lastack_audit_namespaces", "gauge"},
@@ -182,6 +187,13 @@ static void every_word_is_there_with_0(void **state)
 			 audit_counter_at(i)->name);
 		check_line(shown, line);
 	}
+	for (unsigned i = 0; i < FINDING_KIND_COUNT * FINDING_CERTAINTY_COUNT; i++) {
+		snprintf(line, sizeof(line), "lastack_findings{kind=\"%s\",certainty=\"%s\"} 0",
+			 name_of(&finding_kind_names, i / FINDING_CERTAINTY_COUNT),
+			 name_of(&finding_certainty_names, i % FINDING_CERTAINTY_COUNT));
+		check_line(shown, line);
+	}
+	check_line(shown, "lastack_finding_connections{kind=\"peer_cluster\"} 0");
 	check_line(shown, "lastack_resets_sent_total{reason=\"none\"} 0");
 	check_line(shown, "lastack_events_lost_total{kind=\"existing\"} 0");
 	check_line(shown, "lastack_connection_duration_seconds_bucket{class=\"aborted\",le=\"+Inf\"} 0");
@@ -401,6 +413,27 @@ static void the_audit_is_shown_by_counter(void **state)
 	check_line(render(), "lastack_audit_difference{counter=\"PassiveOpens\"} 0");
 }
 
+static void findings_are_shown(void **state)
+{
+	struct service_findings *findings = &sample.status.findings;
+	const char *shown;
+
+	(void)state;
+	findings->findings[FINDING_ZERO_WINDOW_STALL][CERTAINTY_LIKELY] = 2;
+	findings->findings[FINDING_ZERO_WINDOW_STALL][CERTAINTY_CERTAIN] = 3;
+	findings->connections[FINDING_ZERO_WINDOW_STALL] = 40;
+	findings->oldest_ns[FINDING_ZERO_WINDOW_STALL] = 1500000000;
+	sample.status.diagnoses = 6;
+	shown = render();
+	check_line(shown, "lastack_findings{kind=\"zero_window_stall\",certainty=\"likely\"} 2");
+	check_line(shown, "lastack_findings{kind=\"zero_window_stall\",certainty=\"certain\"} 3");
+	check_line(shown, "lastack_findings{kind=\"zero_window_stall\",certainty=\"possible\"} 0");
+	check_line(shown, "lastack_finding_connections{kind=\"zero_window_stall\"} 40");
+	check_line(shown, "lastack_finding_connections{kind=\"syn_recv_pileup\"} 0");
+	check_line(shown, "lastack_finding_oldest_seconds{kind=\"zero_window_stall\"} 1.5");
+	check_line(shown, "lastack_diagnoses_total 6");
+}
+
 static void what_runs_is_shown(void **state)
 {
 	const char *shown = render();
@@ -582,6 +615,7 @@ int main(void)
 		SAMPLED(numbers_of_stores_and_servers_are_shown),
 		SAMPLED(one_state_of_the_history_holds),
 		SAMPLED(the_audit_is_shown_by_counter),
+		SAMPLED(findings_are_shown),
 		SAMPLED(what_runs_is_shown),
 		SAMPLED(the_process_is_measured),
 		SAMPLED(labels_are_escaped),

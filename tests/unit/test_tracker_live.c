@@ -163,6 +163,131 @@ static void facts_end_with_the_life(void **state)
 	fixture_end(&f);
 }
 
+static struct event_existing detailed(uint64_t ms, uint32_t copied_seq)
+{
+	struct event_existing event = listed(ms, EXISTING_FILE);
+
+	event.has_details = 1;
+	event.copied_seq = copied_seq;
+	event.retransmits = 4;
+	event.backoff = 3;
+	event.probes_out = 2;
+	event.retries = 15;
+	event.receive_window = 500;
+	event.rto_ticks = 250;
+	event.sent_ticks = 500;
+	event.received_ticks = UINT32_MAX;
+	return event;
+}
+
+/* Since when nothing was read is known from listing to listing. */
+static void details_of_a_listing(void **state)
+{
+	const struct live_facts *facts;
+
+	(void)state;
+	keep_facts_begin();
+	FEED(&f, detailed(100, 7));
+	facts = tracker_facts(f.tracker, tracker_find(f.tracker, COOKIE));
+	assert_int_equal(facts->details, LIVE_DETAILS);
+	assert_int_equal(facts->unmoved_ns, AT(100));
+	assert_int_equal(facts->retransmits, 4);
+	assert_int_equal(facts->backoff, 3);
+	assert_int_equal(facts->probes_out, 2);
+	assert_int_equal(facts->retries, 15);
+	assert_int_equal(facts->rto_ms, 1000);
+	assert_int_equal(facts->sent_ms, 2000);
+	assert_int_equal(facts->received_ms, UINT32_MAX);
+	FEED(&f, detailed(1100, 7));
+	assert_int_equal(facts->unmoved_ns, AT(100));
+	FEED(&f, detailed(2100, 8));
+	assert_int_equal(facts->unmoved_ns, AT(2100));
+	assert_int_equal(facts->details, LIVE_DETAILS | LIVE_MOVED);
+	fixture_end(&f);
+}
+
+static struct event_existing listening(uint64_t ms, uint32_t queue, uint32_t drops)
+{
+	struct event_existing event = make_existing(ms, COOKIE, TCP_LISTEN, EXISTING_FILE, server_tuple(0));
+
+	event.has_details = 1;
+	event.accept_queue = queue;
+	event.accept_max = 10;
+	event.drops = drops;
+	return event;
+}
+
+static void facts_of_a_listener(void **state)
+{
+	const struct live_facts *facts;
+
+	(void)state;
+	keep_facts_begin();
+	FEED(&f, listening(100, 11, 3));
+	facts = tracker_facts(f.tracker, tracker_find(f.tracker, COOKIE));
+	assert_int_equal(facts->details, LIVE_DETAILS | LIVE_LISTENS);
+	assert_int_equal(facts->unmoved_ns, AT(100));
+	assert_int_equal(facts->drops - facts->drops_before, 0);
+	tracker_resync_begin(f.tracker, AT(1000));
+	FEED(&f, listening(1100, 11, 5));
+	FEED(&f, listening(1101, 11, 5)); /* held twice */
+	tracker_resync_end(f.tracker, AT(1102));
+	assert_int_equal(facts->drops - facts->drops_before, 2);
+	assert_int_equal(facts->unmoved_ns, AT(100));
+	FEED(&f, listening(2100, 10, 5));
+	assert_int_equal(facts->unmoved_ns, 0);
+	/* The socket is a connection in its next life: those were no facts of it. */
+	FEED(&f, detailed(3100, 1));
+	facts = tracker_facts(f.tracker, tracker_find(f.tracker, COOKIE));
+	assert_int_equal(facts->details, LIVE_DETAILS);
+	assert_int_equal(facts->unread_bytes, 300);
+	fixture_end(&f);
+}
+
+static void count_kinds(void *arg, const struct connection *connection)
+{
+	unsigned *counts = arg;
+
+	counts[connection->state == TCP_LISTEN ? 0 : connection->queue == QUEUE_LIVE ? 1 : 2]++;
+	counts[3] += tracker_has_minisock(f.tracker, connection);
+}
+
+static void walk_over_all(void **state)
+{
+	unsigned counts[4] = {0};
+	uint32_t cursor = 0;
+
+	(void)state;
+	keep_facts_begin();
+	FEED(&f, make_listen(0, 1));
+	FEED(&f, make_listen(0, 2));
+	client_opens(&f, 1, 3, PORT);
+	client_opens(&f, 1, 4, PORT + 1);
+	FEED(&f, make_child(1, 5, PORT));
+	assert_true(tracker_is_served(f.tracker, tracker_find(f.tracker, 5)));
+	assert_false(tracker_is_served(f.tracker, tracker_find(f.tracker, 4)));
+	closes_first(&f, 5, 3, 0);
+	tick(&f, 500);
+	while (tracker_walk_all(f.tracker, &cursor, 1, count_kinds, counts))
+		;
+	assert_int_equal(counts[0], 2);
+	assert_int_equal(counts[1], 2);
+	assert_int_equal(counts[2], 1);
+	assert_int_equal(counts[3], 1);
+	/* A listener that is gone is not shown, nor a minisock whose time is over. */
+	FEED(&f, make_close(600, 2, TCP_LISTEN));
+	FEED(&f, make_time_wait(60000, 3, TIME_WAIT_EXPIRED, TCP_TIME_WAIT));
+	tick(&f, 70000);
+	memset(counts, 0, sizeof(counts));
+	cursor = 0;
+	while (tracker_walk_all(f.tracker, &cursor, 100, count_kinds, counts))
+		;
+	assert_int_equal(counts[0], 1);
+	assert_int_equal(counts[1], 2);
+	assert_int_equal(counts[3], 0);
+	fixture_end(&f);
+}
+
 static void born_and_entered(void **state)
 {
 	const struct connection *connection;
@@ -187,8 +312,13 @@ static void born_and_entered(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(counts_follow_the_states), cmocka_unit_test(walk_shows_each_once),
-		cmocka_unit_test(facts_of_a_listing),       cmocka_unit_test(facts_end_with_the_life),
+		cmocka_unit_test(counts_follow_the_states),
+		cmocka_unit_test(walk_shows_each_once),
+		cmocka_unit_test(facts_of_a_listing),
+		cmocka_unit_test(facts_end_with_the_life),
+		cmocka_unit_test(details_of_a_listing),
+		cmocka_unit_test(facts_of_a_listener),
+		cmocka_unit_test(walk_over_all),
 		cmocka_unit_test(born_and_entered),
 	};
 

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * netns_numbers.h: what a network namespace has of things that run out, and its limits: TIME_WAIT, orphans, local
+ * ports. What they mean it does not know.
+ */
+#ifndef LASTACK_KERNEL_NETNS_NUMBERS_H
+#define LASTACK_KERNEL_NETNS_NUMBERS_H
+
+#include "core/diagnosis.h"
+
+/*
+ * Of the namespace that the caller is in, which has this inode. What cannot be read, or is no property of this
+ * namespace, is UINT32_MAX.
+ */
+void netns_numbers_read(struct diagnosis_netns *numbers, uint32_t inode);
+/* Of each that can be entered, into the diagnosis in place of what it had. Returns 0 or -errno. */
+int netns_numbers_take(struct diagnosis *diagnosis);
+
+#endif

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * finding_line.h: a finding as a JSON object, and that object as a block of lines for a person (lastack diagnose).
+ *
+ * Its input is a finding, and whatever tells the cgroup's path and the connections behind it; it must not know where
+ * these are from.
+ */
+#ifndef LASTACK_REPORT_FINDING_LINE_H
+#define LASTACK_REPORT_FINDING_LINE_H
+
+#include <jansson.h>
+
+#include "core/finding.h"
+#include "report/fields.h"
+
+struct finding_source {
+	const struct finding *finding;
+	const struct report_context *context;
+	uint64_t now_ns;
+	/* Appends a live line as JSON; false, and nothing appended, where the connection is gone. NULL: none are shown.
+	 */
+	bool (*connection)(void *arg, uint64_t cookie, struct text *text);
+	void *arg;
+	uint32_t show; /* so many connections at most */
+};
+
+/* Without a line feed. */
+void finding_json(struct text *text, const struct finding_source *source);
+
+/*
+ * The block for a person, number from 1 on, at most `width` columns (0: 80). Returns 0, or -EBADMSG where the object is
+ * no finding; nothing is appended then.
+ */
+int finding_block(struct text *text, const json_t *object, unsigned number, unsigned width);
+
+#endif

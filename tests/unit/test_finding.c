@@ -1,0 +1,248 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * test_finding.c: findings in words: every kind in JSON by the schema, as a block at 80 columns and less, and what one
+ * says to the letter.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <ctype.h>
+#include <errno.h>
+
+#include "report.h"
+#include "report/finding_line.h"
+#include "report/finding_words.h"
+#include "schema_check.h"
+
+#define NOW_NS 9000000000000ULL
+
+static const char *cgroup_path(void *arg, uint64_t cgroup)
+{
+	(void)arg;
+	return cgroup == 7 ? "/system.slice/docker-"
+			     "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef.scope"
+			   : NULL;
+}
+
+static const struct report_context context = {
+	.wall_minus_monotonic_ns = 1700000000000000000,
+	.cgroup_path = cgroup_path,
+};
+
+/* With everything that a finding can have. */
+static struct finding full(enum finding_kind kind, enum finding_certainty certainty)
+{
+	struct finding finding = {
+		.kind = kind,
+		.certainty = certainty,
+		.count = 3012,
+		.since_ns = NOW_NS - 7800000000000,
+		.has_growth = true,
+		.growth = 41,
+		.growth_ns = 30000000000,
+		.netns = 4026531840,
+		.pid = 4711,
+		.uid = 33,
+		.comm = "ng\"in\x1bx",
+		.cgroup = 7,
+		.local_port = 8080,
+		.peer_count = 2,
+		.peers = {{{4, 24, {10, 0, 3}}, 3000}, {{6, 64, {0x20, 0x01, 0x0d, 0xb8}}, 10}},
+		.peers_more = 2,
+		.descriptor_count = 3012,
+	};
+
+	for (int i = 0; i < FINDING_DESCRIPTORS_MAX; i++)
+		finding.descriptors[i] = 7 + i;
+	for (unsigned fact = 0; fact < FINDING_FACT_COUNT; fact++) {
+		finding.facts_known |= 1ULL << fact;
+		finding.facts[fact] = 7800000000000;
+	}
+	return finding;
+}
+
+/* With nothing but what every one has. */
+static struct finding bare(enum finding_kind kind, enum finding_certainty certainty)
+{
+	return (struct finding){.kind = kind, .certainty = certainty, .count = 1, .uid = UINT32_MAX};
+}
+
+static json_t *json_of(const struct finding *finding)
+{
+	struct finding_source source = {.finding = finding, .context = &context, .now_ns = NOW_NS};
+	struct text text = {0};
+	json_error_t error;
+	json_t *json;
+
+	finding_json(&text, &source);
+	assert_false(text.failed);
+	json = json_loadb(text.data, text.length, JSON_REJECT_DUPLICATES, &error);
+	if (!json)
+		fail_msg("%s: %s", error.text, text_string(&text));
+	text_free(&text);
+	return json;
+}
+
+static void each_finding(void (*check)(const struct finding *finding, const json_t *json))
+{
+	for (unsigned kind = 0; kind < FINDING_KIND_COUNT; kind++) {
+		for (unsigned i = 0; i < FINDING_CERTAINTY_COUNT * 4; i++) {
+			enum finding_certainty certainty = (enum finding_certainty)(i / 4);
+			struct finding finding = i % 2 ? full(kind, certainty) : bare(kind, certainty);
+			json_t *json;
+
+			finding.local_fault = i % 4 >= 2;
+			json = json_of(&finding);
+			check(&finding, json);
+			json_decref(json);
+		}
+	}
+}
+
+static json_t *schema;
+
+static void check_schema(const struct finding *finding, const json_t *json)
+{
+	(void)finding;
+	assert_true(schema_check(schema, json, "finding"));
+}
+
+static void every_kind_meets_the_schema(void **state)
+{
+	(void)state;
+	schema = json_load_file("tests/finding-schema.json", 0, NULL);
+	assert_non_null(schema);
+	each_finding(check_schema);
+	json_decref(schema);
+}
+
+static void check_words(const struct finding *finding, const json_t *json)
+{
+	static const char *const members[] = {"explain", "advice"};
+
+	(void)finding;
+	for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
+		const char *words = json_string_value(json_object_get(json, members[i]));
+
+		assert_true(strlen(words) > 20);
+		assert_true(isupper((unsigned char)words[0]) || isdigit((unsigned char)words[0]) ||
+			    !strncmp(words, "ng", 2));
+		assert_int_equal(words[strlen(words) - 1], '.');
+		if (strpbrk(words, "{}") || strstr(words, "  ") || strstr(words, " ,") || strstr(words, " ."))
+			fail_msg("%s", words);
+	}
+}
+
+static void sentences_are_whole(void **state)
+{
+	(void)state;
+	each_finding(check_words);
+}
+
+static unsigned block_width;
+
+static void check_block(const struct finding *finding, const json_t *json)
+{
+	struct text text = {0};
+	const char *line;
+
+	(void)finding;
+	assert_int_equal(finding_block(&text, json, 12, block_width), 0);
+	for (line = text_string(&text); *line; line += strcspn(line, "\n") + 1) {
+		if (strcspn(line, "\n") > block_width)
+			fail_msg("%.*s", (int)strcspn(line, "\n"), line);
+		for (size_t i = 0; i < strcspn(line, "\n"); i++)
+			assert_true(isprint((unsigned char)line[i]));
+	}
+	text_free(&text);
+}
+
+static void blocks_are_as_wide_as_asked(void **state)
+{
+	static const unsigned widths[] = {80, 60, 132};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(widths) / sizeof(widths[0]); i++) {
+		block_width = widths[i];
+		each_finding(check_block);
+	}
+}
+
+static void one_to_the_letter(void **state)
+{
+	static const char expected[] =
+		"1. close_wait_leak: 3012, oldest 2h10m, +41 in 30 s (likely)\n"
+		"   The peers of 3012 connections at port 8080 closed, and nginx has not closed\n"
+		"   since: it neither reads nor sends there.\n"
+		"   who    nginx, pid 4711, container 0123456789ab\n"
+		"   peers  10.0.3.0/24 (3000), 2001:db8::/64 (10), others (2)\n"
+		"   fds    7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 and 2996 more\n"
+		"   seen   12 kB received and not read\n"
+		"   sure   nothing was read or sent for long, or more and more of them come\n"
+		"   do     Find the path in nginx that does not close the socket when read()\n"
+		"          returns 0; until then only its restart frees the descriptors.\n";
+	struct finding finding = full(FINDING_CLOSE_WAIT_LEAK, CERTAINTY_LIKELY);
+	struct text text = {0};
+	json_t *json;
+
+	(void)state;
+	memcpy(finding.comm, "nginx", 6);
+	finding.facts_known = 1ULL << FACT_UNREAD_BYTES;
+	finding.facts[FACT_UNREAD_BYTES] = 12000;
+	json = json_of(&finding);
+	assert_int_equal(json_integer_value(json_object_get(json, "since_us")), 1700000000000000 + 1200000000);
+	assert_int_equal(finding_block(&text, json, 1, 80), 0);
+	assert_string_equal(text_string(&text), expected);
+	text_clear(&text);
+	json_object_del(json, "explain");
+	assert_int_equal(finding_block(&text, json, 1, 80), -EBADMSG);
+	assert_int_equal(text.length, 0);
+	json_decref(json);
+	text_free(&text);
+}
+
+static bool gone_or_not(void *arg, uint64_t cookie, struct text *text)
+{
+	(void)arg;
+	if (cookie % 2)
+		return false;
+	text_append_str(text, "{\"cookie\":");
+	text_append_u64(text, cookie);
+	text_append_char(text, '}');
+	return true;
+}
+
+static void connections_behind_it(void **state)
+{
+	struct finding finding = bare(FINDING_CLOSE_WAIT_LEAK, CERTAINTY_LIKELY);
+	struct finding_source source = {&finding, &context, NOW_NS, gone_or_not, NULL, 2};
+	struct text text = {0};
+
+	(void)state;
+	finding.cookie_count = 7;
+	for (uint32_t i = 0; i < 7; i++)
+		finding.cookies[i] = 1 + i;
+	finding_json(&text, &source);
+	assert_non_null(strstr(text_string(&text), "\"connections\":[{\"cookie\":2},{\"cookie\":4}]}"));
+	text_clear(&text);
+	finding.cookie_count = 3;
+	source.show = 9;
+	finding_json(&text, &source);
+	assert_non_null(strstr(text_string(&text), "\"connections\":[{\"cookie\":2}]}"));
+	text_free(&text);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_kind_meets_the_schema), cmocka_unit_test(sentences_are_whole),
+		cmocka_unit_test(blocks_are_as_wide_as_asked), cmocka_unit_test(one_to_the_letter),
+		cmocka_unit_test(connections_behind_it),
+	};
+
+	return cmocka_run_group_tests_name("finding", tests, NULL, NULL);
+}
