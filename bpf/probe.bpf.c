@@ -51,8 +51,8 @@ static __always_inline void settings_read(struct probe_sample *sample, const str
 
 	settings->keepalive = !!(sk->__sk_common.skc_flags & SOCK_KEEPOPEN_BIT);
 	settings->idle_s = (tp->keepalive_time ? tp->keepalive_time : net->ipv4.sysctl_tcp_keepalive_time) / ticks;
-	settings->interval_s =
-		(tp->keepalive_intvl ? tp->keepalive_intvl : net->ipv4.sysctl_tcp_keepalive_intvl) / ticks;
+	settings->interval_s = (tp->keepalive_intvl ? tp->keepalive_intvl : net->ipv4.sysctl_tcp_keepalive_intvl) /
+			       ticks;
 	settings->count = tp->keepalive_probes ? tp->keepalive_probes : net_keepalive_probes(net);
 	sample->traits |= tp->keepalive_time ? PROBE_OWN_IDLE : 0;
 	sample->traits |= tp->keepalive_intvl ? PROBE_OWN_INTERVAL : 0;
@@ -117,8 +117,9 @@ static __always_inline void probe_begin(struct probe_sample *sample, struct tcp_
 	if (!state_is_probed(sample->state) || sample->traits & PROBE_ORPHANED || sample->unacked_bytes)
 		return;
 	sample->result = PROBE_CHANGED;
-	if (found->keepalive != expected->keepalive || found->idle_s != expected->idle_s ||
-	    found->interval_s != expected->interval_s || found->count != expected->count)
+	if (sample->probes_out > target->probes_out || found->keepalive != expected->keepalive ||
+	    found->idle_s != expected->idle_s || found->interval_s != expected->interval_s ||
+	    found->count != expected->count)
 		return;
 	sample->result = PROBE_DONE;
 	if (!found->keepalive)
@@ -135,7 +136,8 @@ static __always_inline void probe_begin(struct probe_sample *sample, struct tcp_
 static __always_inline void probe_restore(struct probe_sample *sample, struct tcp_sock *tp,
 					  const struct probe_target *target)
 {
-	const struct probe_settings *found = &sample->settings, *expected = &target->expected, *wanted = &target->wanted;
+	const struct probe_settings *found = &sample->settings, *expected = &target->expected,
+				    *wanted = &target->wanted;
 
 	sample->result = PROBE_ORPHAN;
 	if (sample->traits & PROBE_ORPHANED)
@@ -209,16 +211,18 @@ SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(probe_ends, const struct sock *sk, int old_state, int new_state)
 {
 	struct probe_end *end;
+	struct tcp_sock *tp;
 	__u64 cookie;
 
 	if (new_state != TCP_CLOSE || sk->sk_protocol != IPPROTO_TCP)
 		return 0;
 	cookie = socket_key(sk);
 	end = bpf_map_lookup_elem(&ends, &cookie);
-	if (!end)
+	tp = end ? bpf_skc_to_tcp_sock((void *)sk) : NULL;
+	if (!tp)
 		return 0;
 	end->error = sk->sk_err;
-	end->state = (__u32)old_state;
+	end->probes_out = tp->inet_conn.icsk_probes_out;
 	end->time_ns = bpf_ktime_get_ns();
 	return 0;
 }

@@ -27,7 +27,8 @@ enum probe_action {
 };
 
 struct probe_target {
-	__u32 action; /* enum probe_action; the kernel side resets it */
+	__u32 action;     /* enum probe_action; the kernel side resets it */
+	__u32 probes_out; /* BEGIN: no more than these are unanswered, or the new count would not be what it seems */
 	struct probe_settings expected, wanted;
 };
 
@@ -35,7 +36,7 @@ struct probe_target {
 struct probe_end {
 	__u64 time_ns; /* 0: it has not */
 	__s32 error;   /* sk_err */
-	__u32 state;   /* that it was in */
+	__u32 probes_out;
 };
 
 enum probe_result {

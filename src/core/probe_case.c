@@ -20,6 +20,8 @@
 #define MISSED_MAX 3
 /* Retransmissions and window probes are the kernel's; one alone may have been lost. */
 #define OWN_UNANSWERED_MIN 2
+/* Probes that may leave while lastack is kept from putting the former settings back. */
+#define COUNT_SPARE 30
 
 static bool fits(uint32_t value, uint32_t max)
 {
@@ -45,42 +47,60 @@ static bool state_is_fit(uint8_t state)
 
 /*
  * Where keepalive is on already, no more probes than it would send itself, so that the kernel does not end the
- * connection as soon as the former settings are back.
+ * connection as soon as the former settings are back. Probes of before count as long as nothing is heard.
  */
-static uint32_t limit_of(const struct probe_plan *plan, const struct probe_settings *former)
+static uint32_t limit_of(const struct probe_plan *plan, const struct probe_sample *sample)
 {
-	if (plan->reap || !former->keepalive || former->count > plan->count)
+	const struct probe_settings *former = &sample->settings;
+
+	if (plan->reap || !former->keepalive || former->count > plan->count + sample->probes_out)
 		return plan->count;
-	return former->count - 1;
+	return former->count > sample->probes_out ? former->count - 1 - sample->probes_out : 0;
+}
+
+/* Its own keepalive is at it. */
+static bool probes_itself(const struct probe_plan *plan, const struct probe_sample *sample)
+{
+	return sample->settings.keepalive && sample->probes_out &&
+	       sample->silent_ticks * plan->tick_ns >= sample->settings.idle_s * NS_PER_S;
+}
+
+/* What forbids to probe it; PROBE_REASON_NONE: nothing. */
+static enum probe_reason forbidden_by(const struct probe_plan *plan, const struct probe_sample *sample)
+{
+	if (sample->traits & PROBE_ORPHANED)
+		return PROBE_REASON_ORPHAN;
+	/* With a probe of before unanswered it would end the connection without another one. */
+	if (sample->user_timeout_ms && (!plan->reap || sample->probes_out))
+		return PROBE_REASON_USER_TIMEOUT;
+	if (!can_be_put_back(&sample->settings))
+		return PROBE_REASON_SETTINGS;
+	if (sample->probes_out + plan->count + COUNT_SPARE > PROBE_COUNT_MAX)
+		return PROBE_REASON_MANY_PROBES;
+	return limit_of(plan, sample) ? PROBE_REASON_NONE : PROBE_REASON_OWN_LIMIT;
 }
 
 void probe_case_open(struct probe_case *probe, const struct probe_plan *plan, const struct probe_sample *sample)
 {
-	const struct probe_settings *former = &sample->settings;
-	bool probes_itself = sample->probes_out && former->keepalive;
+	enum probe_reason reason;
 
 	*probe = (struct probe_case){.first = *sample, .last = *sample};
 	if (!state_is_fit(sample->state))
 		return not_probed(probe, PROBE_REASON_STATE);
-	if (sample->unacked_bytes || probes_itself) {
+	if (sample->unacked_bytes || probes_itself(plan, sample)) {
 		probe->means = PROBE_BY_OWN;
 		return;
 	}
-	if (sample->traits & PROBE_ORPHANED)
-		return not_probed(probe, PROBE_REASON_ORPHAN);
-	if (sample->user_timeout_ms && !plan->reap)
-		return not_probed(probe, PROBE_REASON_USER_TIMEOUT);
-	if (!can_be_put_back(former))
-		return not_probed(probe, PROBE_REASON_SETTINGS);
-	probe->limit = limit_of(plan, former);
-	if (!probe->limit)
-		return not_probed(probe, PROBE_REASON_OWN_LIMIT);
+	reason = forbidden_by(plan, sample);
+	if (reason)
+		return not_probed(probe, reason);
 	probe->means = PROBE_BY_KEEPALIVE;
+	probe->limit = limit_of(plan, sample);
 	probe->probing = (struct probe_settings){
 		.keepalive = 1,
 		.idle_s = 1,
 		.interval_s = plan->interval_s,
-		.count = plan->reap ? plan->count : PROBE_COUNT_MAX,
+		.count = plan->reap ? plan->count + sample->probes_out : PROBE_COUNT_MAX,
 	};
 }
 
@@ -112,13 +132,21 @@ static bool deadline_is_over(const struct probe_case *probe, const struct probe_
 	return now_ns - probe->begun_ns >= span_s * NS_PER_S;
 }
 
+static void probes_count(struct probe_case *probe, uint32_t probes_out)
+{
+	uint32_t before = probe->means == PROBE_BY_KEEPALIVE ? probe->first.probes_out : 0;
+
+	if (probes_out > before && probes_out - before > probe->probes)
+		probe->probes = probes_out - before;
+}
+
 /*
  * The last probe of the limit has more than half an interval to be answered in, the earlier ones more; before the
  * kernel sends another one.
  */
 static bool limit_is_over(struct probe_case *probe, const struct probe_plan *plan, const struct probe_sample *sample)
 {
-	if (probe->means != PROBE_BY_KEEPALIVE || plan->reap || sample->probes_out < probe->limit)
+	if (probe->means != PROBE_BY_KEEPALIVE || plan->reap || probe->probes < probe->limit)
 		return false;
 	if (!probe->unanswered_ns)
 		probe->unanswered_ns = sample->time_ns;
@@ -134,10 +162,11 @@ void probe_case_sample(struct probe_case *probe, const struct probe_plan *plan, 
 	if (sample->heard_ticks != probe->heard_ticks) {
 		probe->verdict = PROBE_ALIVE;
 		probe->answered_ns = heard_ns > probe->begun_ns ? heard_ns - probe->begun_ns : 0;
+		if (probe->answered_ns < plan->tick_ns)
+			probe->answered_ns = plan->tick_ns; /* nothing finer is known */
 		return;
 	}
-	if (sample->probes_out > probe->probes)
-		probe->probes = sample->probes_out;
+	probes_count(probe, sample->probes_out);
 	if (sample->retransmits > probe->retransmits)
 		probe->retransmits = sample->retransmits;
 	if (limit_is_over(probe, plan, sample)) {
@@ -158,6 +187,7 @@ void probe_case_missed(struct probe_case *probe, const struct probe_end *end)
 		return;
 	}
 	probe->error = end->error;
+	probe->answered_ns = end->time_ns > probe->begun_ns ? end->time_ns - probe->begun_ns : 0;
 	switch (end->error) {
 	case LINUX_ECONNRESET:
 	case LINUX_EPIPE: probe->verdict = PROBE_RESET; return;
@@ -167,6 +197,7 @@ void probe_case_missed(struct probe_case *probe, const struct probe_end *end)
 	default: probe->verdict = PROBE_GONE; return;
 	}
 	probe->killed = true;
+	probes_count(probe, end->probes_out);
 }
 
 void probe_case_interrupt(struct probe_case *probe)

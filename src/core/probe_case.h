@@ -27,8 +27,9 @@ enum probe_reason {
 	PROBE_REASON_STATE,        /* no probes are sent in its state */
 	PROBE_REASON_ORPHAN,       /* no process holds it: the kernel's own timers end it */
 	PROBE_REASON_USER_TIMEOUT, /* it would end the connection */
-	PROBE_REASON_OWN_LIMIT,    /* its own keepalive gives up after one probe */
+	PROBE_REASON_OWN_LIMIT,    /* its own keepalive gives up after one more probe */
 	PROBE_REASON_SETTINGS,     /* what is in force could not be put back */
+	PROBE_REASON_MANY_PROBES,  /* so many are unanswered already that the kernel's count would be exceeded */
 	PROBE_REASON_CHANGED,      /* its settings changed in the meantime */
 	PROBE_REASON_NOT_DUE,      /* neither a probe nor a retransmission was sent often enough */
 	PROBE_REASON_REFUSED,      /* the kernel refused */
@@ -40,7 +41,7 @@ enum probe_reason {
 enum probe_means {
 	PROBE_BY_NOTHING,
 	PROBE_BY_KEEPALIVE, /* keepalive probes by settings of ours */
-	PROBE_BY_OWN,       /* its own probes, or retransmissions of what it has under way: the kernel sends no others */
+	PROBE_BY_OWN, /* its own probes, or retransmissions of what it has under way: the kernel sends no others */
 	PROBE_MEANS,
 };
 
@@ -57,10 +58,10 @@ struct probe_case {
 	enum probe_means means;
 	struct probe_settings probing;   /* with PROBE_BY_KEEPALIVE: what it is given */
 	uint32_t limit;                  /* so many unanswered probes are enough */
-	uint64_t begun_ns, answered_ns;  /* answered_ns: since then, with PROBE_ALIVE */
+	uint64_t begun_ns, answered_ns;  /* answered_ns: from then on, also to its end */
 	uint64_t unanswered_ns;          /* when the last probe of the limit was first seen; 0: not yet */
 	uint32_t heard_ticks;            /* at the beginning */
-	uint32_t probes, retransmits;    /* most unanswered ones seen */
+	uint32_t probes, retransmits;    /* most unanswered ones seen; of probes ours alone, where they are ours */
 	struct probe_sample first, last; /* what was seen of it */
 	unsigned missed;                 /* passes since it was last seen */
 	int error;                       /* of its end, or of a setsockopt; 0: none */

@@ -211,7 +211,7 @@ static int file_check(int fd, const char **why)
 		return -errno;
 	if (S_ISREG(status.st_mode) && status.st_uid == geteuid() && status.st_nlink <= 1 &&
 	    !(status.st_mode & (S_IWGRP | S_IWOTH)))
-		return status.st_nlink ? 0 : -EAGAIN; /* removed by who had it before */
+		return status.st_nlink ? 0 : -ESTALE; /* removed by who had it before */
 	*why = "not a file of one's own that nobody else may write to";
 	return -EPERM;
 }
@@ -248,7 +248,7 @@ int probe_journal_open(struct probe_journal *journal, const char *directory, con
 		return -errno;
 	do
 		opened.fd = file_take(opened.directory, why);
-	while (opened.fd == -EAGAIN && !*why);
+	while (opened.fd == -ESTALE);
 	if (opened.fd < 0) {
 		close(opened.directory);
 		return opened.fd;
