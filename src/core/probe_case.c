@@ -102,6 +102,8 @@ void probe_case_open(struct probe_case *probe, const struct probe_plan *plan, co
 		.interval_s = plan->interval_s,
 		.count = plan->reap ? plan->count + sample->probes_out : PROBE_COUNT_MAX,
 	};
+	if (sample->user_timeout_ms) /* one probe is all it takes: the time of all for its answer */
+		probe->probing.interval_s *= plan->count;
 }
 
 void probe_case_begin(struct probe_case *probe, const struct probe_plan *plan, const struct probe_sample *sample)

@@ -170,8 +170,14 @@ int probe_journal_parse(const char *bytes, size_t length, const char *boot, stru
 		*why = "that is no probe journal of this version of lastack";
 		return -EBADMSG;
 	}
-	if (!word_take(&cursor, MAGIC) || !is_whole(&cursor) ||
-	    (word_take(&cursor, "boot ") && !(word_take(&cursor, boot) && word_take(&cursor, "\n")))) {
+	if (!word_take(&cursor, MAGIC) || !is_whole(&cursor)) {
+		*entries = taken;
+		return 0;
+	}
+	*why = "a line of it is not as lastack writes it";
+	if (!word_take(&cursor, "boot "))
+		return -EBADMSG;
+	if (!word_take(&cursor, boot) || !word_take(&cursor, "\n")) {
 		*entries = taken;
 		return 0;
 	}
@@ -180,7 +186,6 @@ int probe_journal_parse(const char *bytes, size_t length, const char *boot, stru
 		return -ENOMEM;
 	if (!entries_take(&cursor, &taken)) {
 		probe_journal_entries_free(&taken);
-		*why = "a line of it is not as lastack writes it";
 		return -EBADMSG;
 	}
 	*entries = taken;
