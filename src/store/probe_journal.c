@@ -182,8 +182,10 @@ int probe_journal_parse(const char *bytes, size_t length, const char *boot, stru
 		return 0;
 	}
 	taken.all = calloc(lines_count(&cursor) + 1, sizeof(*taken.all));
-	if (!taken.all)
+	if (!taken.all) {
+		*why = "out of memory";
 		return -ENOMEM;
+	}
 	if (!entries_take(&cursor, &taken)) {
 		probe_journal_entries_free(&taken);
 		return -EBADMSG;
