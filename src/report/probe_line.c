@@ -117,7 +117,7 @@ static void evidence_append(struct text *text, const struct probe_line *line)
 	switch (probe->verdict) {
 	case PROBE_ALIVE:
 	case PROBE_RESET:
-		text_append_str(text, probe->verdict == PROBE_ALIVE ? "answer after " : "reset after ");
+		text_append_str(text, probe->verdict == PROBE_ALIVE ? "heard after " : "reset after ");
 		text_append_duration(text, probe->answered_ns, true);
 		break;
 	case PROBE_SILENT:
@@ -238,7 +238,7 @@ void probe_line_json(struct text *text, const struct probe_line *line)
 	text_put(text, "means", means[probe->means]);
 	number_put(text, "probes_unanswered", probe->probes, line->found);
 	number_put(text, "retransmits_unanswered", probe->retransmits, line->found);
-	number_put(text, "answered_us", probe->answered_ns / 1000, answered);
+	number_put(text, "heard_us", probe->answered_ns / 1000, answered);
 	number_put(text, "silent_us", silent_ns(line) / 1000, line->found);
 	number_put(text, "unacked_bytes", probe->first.unacked_bytes, line->found);
 	number_put(text, "window_bytes", probe->first.window_bytes, line->found);
