@@ -153,6 +153,36 @@ static __always_inline void probe_restore(struct probe_sample *sample, struct tc
 		option_set(sample, tp, SOL_TCP, TCP_KEEPIDLE, wanted->idle_s);
 }
 
+static __always_inline void target_act(struct probe_sample *sample, struct tcp_sock *tp, struct probe_target *target)
+{
+	switch (target->action) {
+	case PROBE_BEGIN: probe_begin(sample, tp, target); break;
+	case PROBE_RESTORE: probe_restore(sample, tp, target); break;
+	case PROBE_TELL:
+		sample->settings = target->found;
+		sample->result = target->result;
+		sample->error = target->error;
+		break;
+	default: break;
+	}
+}
+
+/*
+ * A record that the iterator's buffer has no room for is dropped, and the program runs again for its socket at the
+ * reader's next read: what was done must not be done again, and still be told.
+ */
+static __always_inline void target_told(const struct probe_sample *sample, struct probe_target *target, bool told)
+{
+	if (told || target->action == PROBE_LOOK) {
+		target->action = PROBE_LOOK;
+		return;
+	}
+	target->action = PROBE_TELL;
+	target->found = sample->settings;
+	target->result = sample->result;
+	target->error = sample->error;
+}
+
 SEC("iter/tcp")
 int probe_sockets(struct bpf_iter__tcp *ctx)
 {
@@ -160,6 +190,7 @@ int probe_sockets(struct bpf_iter__tcp *ctx)
 	struct probe_sample sample = {};
 	struct probe_target *target;
 	struct tcp_sock *tp;
+	bool told;
 
 	if (!common)
 		return 0;
@@ -171,13 +202,11 @@ int probe_sockets(struct bpf_iter__tcp *ctx)
 	if (only_targets && !target)
 		return 0;
 	sample_fill(&sample, tp);
-	if (target && target->action == PROBE_BEGIN)
-		probe_begin(&sample, tp, target);
-	else if (target && target->action == PROBE_RESTORE)
-		probe_restore(&sample, tp, target);
 	if (target)
-		target->action = PROBE_LOOK;
-	bpf_seq_write(ctx->meta->seq, &sample, sizeof(sample));
+		target_act(&sample, tp, target);
+	told = !bpf_seq_write(ctx->meta->seq, &sample, sizeof(sample));
+	if (target)
+		target_told(&sample, target, told);
 	return 0;
 }
 

@@ -24,12 +24,17 @@ enum probe_action {
 	PROBE_LOOK,    /* change nothing */
 	PROBE_BEGIN,   /* from `expected` to `wanted`; nothing where something else is found */
 	PROBE_RESTORE, /* what is found as in `expected` becomes as in `wanted`; the rest is somebody's own wish */
+	PROBE_TELL,    /* the kernel side's own: it is done, but there was no room to tell so */
 };
 
 struct probe_target {
 	__u32 action;     /* enum probe_action; the kernel side resets it */
 	__u32 probes_out; /* BEGIN: no more than these are unanswered, or the new count would not be what it seems */
 	struct probe_settings expected, wanted;
+	/* The kernel side's own, for PROBE_TELL. */
+	struct probe_settings found;
+	__u32 result;
+	__s32 error;
 };
 
 /* How a target's connection ended. */

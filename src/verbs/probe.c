@@ -259,6 +259,8 @@ static int probe_with(struct probing *probing, const struct probe_journal_entrie
 	status = entries->count ? recover(probing, entries) : EXIT_DONE;
 	if (status == EXIT_DONE && !options->recover)
 		status = probe_all(probing);
+	else if (!entries->count && options->recover)
+		fprintf(stderr, "lastack: %s: there is nothing to be put back\n", probe_verb.name);
 	prober_close(probing->run.prober);
 	return status;
 }

@@ -30,7 +30,7 @@ static void sample_take(void *arg, const struct probe_sample *sample)
 static int target_give(struct recovery *recovery, size_t entry)
 {
 	const struct probe_journal_entry *from = &recovery->entries->all[entry];
-	struct probe_target target = {PROBE_RESTORE, 0, from->probing, from->former};
+	struct probe_target target = {.action = PROBE_RESTORE, .expected = from->probing, .wanted = from->former};
 
 	recovery->steps[entry] = RECOVERY_VISITED;
 	return prober_target(recovery->prober, from->cookie, &target);

@@ -207,11 +207,15 @@ static int order_give(struct probe_run *run, struct probe_connection *connection
 		connection->phase = PROBE_STARTS;
 		run->started++;
 		if (probe->means == PROBE_BY_KEEPALIVE)
-			target = (struct probe_target){PROBE_BEGIN, probe->first.probes_out, connection->former,
-						       probe->probing};
+			target = (struct probe_target){.action = PROBE_BEGIN,
+						       .probes_out = probe->first.probes_out,
+						       .expected = connection->former,
+						       .wanted = probe->probing};
 	} else {
 		connection->phase = PROBE_GOES_BACK;
-		target = (struct probe_target){PROBE_RESTORE, 0, probe->probing, connection->former};
+		target = (struct probe_target){.action = PROBE_RESTORE,
+					       .expected = probe->probing,
+					       .wanted = connection->former};
 	}
 	return prober_target(run->prober, connection->cookie, &target);
 }
@@ -231,17 +235,16 @@ static int orders_give(struct probe_run *run)
 	for (size_t i = 0; i < run->count && !status; i++) {
 		struct probe_connection *connection = &run->connections[i];
 		struct probe_case *probe = &connection->probe;
+		bool waits, decided;
 
 		if (run->interrupted && probe->verdict == PROBE_PENDING && connection->phase != PROBE_STARTS)
 			probe_case_interrupt(probe);
-		if (connection->phase == PROBE_WAITS && probe->verdict != PROBE_PENDING)
+		waits = connection->phase == PROBE_WAITS;
+		decided = probe->verdict != PROBE_PENDING && (waits || connection->phase == PROBE_WATCHED);
+		if (decided && !connection->changed)
 			connection->phase = PROBE_FINISHED;
-		else if (connection->phase == PROBE_WAITS && rate_allows(run))
+		else if (decided || (waits && rate_allows(run)))
 			status = order_give(run, connection);
-		else if (connection->phase == PROBE_WATCHED && probe->verdict != PROBE_PENDING && connection->changed)
-			status = order_give(run, connection);
-		else if (connection->phase == PROBE_WATCHED && probe->verdict != PROBE_PENDING)
-			connection->phase = PROBE_FINISHED;
 		if (connection->phase == PROBE_FINISHED)
 			prober_forget(run->prober, connection->cookie);
 	}

@@ -48,6 +48,35 @@ static void probe_alive(void)
 	CHECK(!journal_exists(), "the journal is left");
 }
 
+/*
+ * More than the iterator's buffer holds: the program then runs twice for some sockets, and must do and tell everything
+ * once.
+ */
+#define MANY 900
+
+static void probe_many(void)
+{
+	static struct pair pairs[MANY];
+	struct settings before;
+	struct program lastack;
+	struct reports lines;
+	int status;
+
+	hosts_open();
+	for (int i = 0; i < MANY; i++)
+		pairs[i] = peer_pair(AF_INET);
+	before = settings_of(pairs[0].client);
+	probe_plan(&lastack, "-D", "8200", "--rate", "10000");
+	status = probe_lines(&lines, &lastack);
+	CHECK(status == 0 && lines.count == MANY, "%d, %zu lines: %s", status, lines.count, text_of(lastack.errors));
+	for (int i = 0; i < MANY; i++) {
+		CHECK(report_is(lines.all[i], "verdict", "alive") &&
+			      json_is_true(json_object_get(lines.all[i], "restored")),
+		      "%s", report_line(lines.all[i]));
+		settings_equal(pairs[i].client, &before);
+	}
+}
+
 static void probe_vanished(void)
 {
 	enum { OFF, OFF_V6, ON, LAST, TIMEOUT, DATA, COUNT };
@@ -245,6 +274,7 @@ static void probe_by_id(void)
 
 const struct test probe_tests[] = {
 	{"probe_alive", probe_alive},
+	{"probe_many", probe_many},
 	{"probe_vanished", probe_vanished},
 	{"probe_rebooted", probe_rebooted},
 	{"probe_reaps", probe_reaps},
