@@ -21,6 +21,7 @@ char netns_word[16], state_dir[96];
 const int peer_families[2] = {AF_INET, AF_INET6};
 static int listeners[2];
 
+/* In the words "$0" stands for ip(8): the shell may have a command of that name that can do less. */
 static void ip_run(const char *words, ...) __attribute__((format(printf, 1, 2)));
 static void ip_run(const char *words, ...)
 {
@@ -31,7 +32,7 @@ static void ip_run(const char *words, ...)
 	va_start(arguments, words);
 	vsnprintf(line, sizeof(line), words, arguments);
 	va_end(arguments);
-	CHECK(program_run(&ip, "sh", "-ec", line) == 0, "%s: %s", line, text_of(ip.errors));
+	CHECK(program_run(&ip, "sh", "-ec", line, program_find("ip")) == 0, "%s: %s", line, text_of(ip.errors));
 	close(ip.output);
 	close(ip.errors);
 }
@@ -73,11 +74,11 @@ void hosts_open(void)
 	here = netns_fd();
 	snprintf(netns_word, sizeof(netns_word), "%u", inode);
 	snprintf(state_dir, sizeof(state_dir), "%s/state", test_directory());
-	ip_run("ip link add near type veth peer name far netns /proc/%d/fd/%d; ip addr add 10.98.0.1/24 dev near;"
-	       "ip -6 addr add fd98::1/64 dev near nodad; ip link set near up",
+	ip_run("$0 link add near type veth peer name far netns /proc/%d/fd/%d; $0 addr add 10.98.0.1/24 dev near;"
+	       "$0 -6 addr add fd98::1/64 dev near nodad; $0 link set near up",
 	       (int)getpid(), there);
 	netns_enter(there);
-	ip_run("ip addr add 10.98.0.2/24 dev far; ip -6 addr add fd98::2/64 dev far nodad; ip link set far up");
+	ip_run("$0 addr add 10.98.0.2/24 dev far; $0 -6 addr add fd98::2/64 dev far nodad; $0 link set far up");
 	for (int i = 0; i < 2; i++)
 		listeners[i] = listener_open(peer_families[i]);
 	netns_enter(here);
