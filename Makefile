@@ -32,18 +32,19 @@ object = $(patsubst %.c,$(O)/$(1)%.o,$(2))
 
 all: $(O)/lastack
 
-# ---- the kernel side: object, then skeleton
-$(O)/lastack.bpf.o: bpf/lastack.bpf.c Makefile
+# ---- the kernel side: objects, then their skeletons
+$(O)/%.bpf.o: bpf/%.bpf.c Makefile
 	$(call say,BPF,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CLANG) -g -O2 -target bpf -D__TARGET_ARCH_$(ARCH) -Wall -Wextra -Werror -Wno-unused-parameter \
 		-Ivmlinux -Iinclude -Ibpf -MMD -MP -c $< -o $@
 
-$(O)/lastack.skel.h: $(O)/lastack.bpf.o
+$(O)/%.skel.h: $(O)/%.bpf.o
 	$(call say,SKEL,$@)
-	$(Q)$(BPFTOOL) gen skeleton $< name lastack_bpf > $@.part && mv $@.part $@
+	$(Q)$(BPFTOOL) gen skeleton $< name $*_bpf > $@.part && mv $@.part $@
 
 $(call object,,$(wildcard src/kernel/monitor*.c)): $(O)/lastack.skel.h
+$(call object,,src/kernel/prober.c): $(O)/probe.skel.h
 
 # ---- programs: plain and sanitised objects by the same rule
 define compile
@@ -140,12 +141,13 @@ check-programs: all
 asan: $(UNIT_ASAN)
 	O=$(O) LASTACK_LIVES=100000 tests/run.sh unit $(UNIT_ASAN)
 
+SKELETON_USERS := $(wildcard src/kernel/monitor*.c) src/kernel/prober.c
 FORMATTED = $(shell git ls-files '*.c' '*.h')
 format:
 	clang-format -i $(FORMATTED)
 tidy: compile_commands.json
-	clang-tidy --quiet -p . $(filter-out src/kernel/monitor%,$(SOURCES))
-	clang-tidy --quiet -p . --checks=-clang-analyzer-unix.Malloc $(wildcard src/kernel/monitor*.c) # in the skeleton
+	clang-tidy --quiet -p . $(filter-out $(SKELETON_USERS),$(SOURCES))
+	clang-tidy --quiet -p . --checks=-clang-analyzer-unix.Malloc $(SKELETON_USERS) # in the skeletons
 compile_commands.json: Makefile
 	$(Q)for f in $(SOURCES); do printf '{"directory":"%s","file":"%s","command":"cc $(CPPFLAGS) $(WARNINGS) -c %s"}\n' \
 		"$(CURDIR)" "$$f" "$$f"; done | sed '1s/^/[/; $$!s/$$/,/; $$s/$$/]/' > $@

@@ -25,6 +25,7 @@ enum { false = 0, true = 1 };
 
 /* Numbers of the BPF interface: stable, so they may stand here by value. */
 enum bpf_map_type {
+	BPF_MAP_TYPE_HASH = 1,
 	BPF_MAP_TYPE_ARRAY = 2,
 	BPF_MAP_TYPE_PERCPU_ARRAY = 6,
 	BPF_MAP_TYPE_ARRAY_OF_MAPS = 12,

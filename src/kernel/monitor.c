@@ -7,7 +7,6 @@
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <linux/membarrier.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,29 +16,6 @@
 
 #include "kernel/features.h"
 #include "kernel/monitor_internal.h"
-
-/* The first complaint of libbpf is the one that explains; what follows only reports the consequences. */
-static char libbpf_complaint[256];
-
-static int libbpf_keep_complaint(enum libbpf_print_level level, const char *format, va_list arguments)
-{
-	if (level == LIBBPF_WARN && !libbpf_complaint[0]) {
-		vsnprintf(libbpf_complaint, sizeof(libbpf_complaint), format, arguments);
-		libbpf_complaint[strcspn(libbpf_complaint, "\n")] = '\0';
-	}
-	return 0;
-}
-
-void monitor_complaint_clear(void)
-{
-	libbpf_complaint[0] = '\0';
-	libbpf_set_print(libbpf_keep_complaint);
-}
-
-const char *monitor_complaint(void)
-{
-	return libbpf_complaint;
-}
 
 static void settings_fill(struct monitor *monitor, const struct monitor_config *config, const struct btf *btf)
 {
@@ -132,9 +108,9 @@ static int load_failed(int status, char *why, size_t size)
 			 "boot with lockdown=integrity or none");
 	else if (status == -EPERM)
 		snprintf(why, size, "no permission to use BPF: run as root, or grant CAP_BPF and CAP_PERFMON%s%s",
-			 libbpf_complaint[0] ? "; " : "", libbpf_complaint);
+			 monitor_complaint()[0] ? "; " : "", monitor_complaint());
 	else
-		snprintf(why, size, "loading: %s (%s)", strerror(-status), libbpf_complaint);
+		snprintf(why, size, "loading: %s (%s)", strerror(-status), monitor_complaint());
 	return status;
 }
 

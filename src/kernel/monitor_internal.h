@@ -5,6 +5,7 @@
 #ifndef LASTACK_KERNEL_MONITOR_INTERNAL_H
 #define LASTACK_KERNEL_MONITOR_INTERNAL_H
 
+#include "kernel/complaint.h"
 #include "kernel/monitor.h"
 #include "kernel/rings.h"
 #include "lastack.skel.h"
@@ -25,9 +26,5 @@ struct monitor {
 	int cpus;                 /* possible ones */
 	struct cpu_state *states; /* one a possible CPU, as the map gives them */
 };
-
-/* The first complaint of libbpf since it was last cleared; later ones only report consequences. */
-void monitor_complaint_clear(void);
-const char *monitor_complaint(void);
 
 #endif

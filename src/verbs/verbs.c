@@ -11,7 +11,7 @@ const struct verb verbs[] = {
 	{&audit_verb, verb_audit},       {&check_verb, verb_check},     {&machine_verb, verb_machine},
 	{&daemon_verb, verb_daemon},     {&status_verb, verb_status},   {&list_verb, verb_list},
 	{&show_verb, verb_show},         {&history_verb, verb_history}, {&follow_verb, verb_follow},
-	{&diagnose_verb, verb_diagnose},
+	{&diagnose_verb, verb_diagnose}, {&probe_verb, verb_probe},
 };
 const unsigned verb_count = sizeof(verbs) / sizeof(verbs[0]);
 

@@ -23,7 +23,7 @@ enum exit_status {
 
 /* What each understands: for its own command line, --help, the man page and the shell completion. */
 extern const struct option_verb live_verb, record_verb, replay_verb, audit_verb, check_verb, machine_verb, daemon_verb,
-	status_verb, list_verb, show_verb, history_verb, follow_verb, diagnose_verb;
+	status_verb, list_verb, show_verb, history_verb, follow_verb, diagnose_verb, probe_verb;
 
 /* A verb, and what runs it: it takes the arguments from the verb's name on, and returns an exit status. */
 struct verb {
@@ -47,6 +47,7 @@ int verb_show(int argc, char **argv);
 int verb_history(int argc, char **argv);
 int verb_follow(int argc, char **argv);
 int verb_diagnose(int argc, char **argv);
+int verb_probe(int argc, char **argv);
 
 /* Prints "lastack: VERB: what: why" and returns the status. why may be NULL. */
 int verb_fail(enum exit_status status, const char *verb, const char *what, const char *why);
