@@ -180,6 +180,19 @@ static int store_start(struct daemon *daemon)
 	return status ? fail("the store", strerror(-status)) : EXIT_DONE;
 }
 
+/* Its process is to inherit nothing of what follows. */
+static int hook_start(struct daemon *daemon, const struct privileges_user *user)
+{
+	const char *program = daemon->settings.options.finding_hook;
+	char why[256] = "";
+
+	if (!is_wanted(program))
+		return EXIT_DONE;
+	return hook_command_start(&daemon->findings.hook, program, user, &hook_limits_usual, why, sizeof(why))
+		       ? fail("finding-hook", why)
+		       : EXIT_DONE;
+}
+
 static int history_name(struct daemon *daemon)
 {
 	const char *directory = daemon->settings.options.state_directory;
@@ -197,13 +210,13 @@ static int daemon_open(struct daemon *daemon)
 	const struct daemon_options *options = &daemon->settings.options;
 	struct privileges_user user;
 	char why[256] = "";
-	int status = EXIT_DONE;
+	int status = privileges_user(options->user, &user, why, sizeof(why)) ? fail("user", why) : EXIT_DONE;
 
+	if (status == EXIT_DONE)
+		status = hook_start(daemon, &user);
 	daemon->signals = feed_signals();
-	if (daemon->signals < 0)
+	if (status == EXIT_DONE && daemon->signals < 0)
 		status = fail("signals", strerror(-daemon->signals));
-	if (status == EXIT_DONE && privileges_user(options->user, &user, why, sizeof(why)))
-		status = fail("user", why);
 	if (status == EXIT_DONE)
 		status = history_name(daemon);
 	if (status == EXIT_DONE)
@@ -291,6 +304,7 @@ static void daemon_free(struct daemon *daemon)
 	daemon_audit_end(&daemon->audit);
 	feed_close(&daemon->feed);
 	daemon_diagnose_destroy(&daemon->diagnose);
+	daemon_findings_end(&daemon->findings);
 	free(daemon->hooks);
 	free(daemon->history_path);
 	if (daemon->epoll >= 0)

@@ -12,6 +12,7 @@
 #include "serve/service.h"
 #include "verbs/daemon_audit.h"
 #include "verbs/daemon_diagnose.h"
+#include "verbs/daemon_findings.h"
 #include "verbs/daemon_options.h"
 #include "verbs/feed.h"
 
@@ -26,6 +27,7 @@ struct daemon {
 	struct feed feed;
 	struct daemon_audit audit;
 	struct daemon_diagnose diagnose;
+	struct daemon_findings findings;
 	struct totals totals;
 	struct history *history;
 	struct report_files *files;

@@ -242,6 +242,10 @@ static void losses_tell(struct daemon *daemon)
 		log_warning("%llu events were lost: sockets are listed anew (a larger --ring-size helps)",
 			    (unsigned long long)daemon->untold_losses);
 	daemon->untold_losses = 0;
+	if (daemon->findings.dropped)
+		log_warning("%llu findings were not told to %s: it cannot follow, or is gone",
+			    (unsigned long long)daemon->findings.dropped, daemon->settings.options.finding_hook);
+	daemon->findings.dropped = 0;
 	if (!daemon->writer)
 		return;
 	store_writer_status(daemon->writer, &status);
@@ -285,6 +289,16 @@ static void every_second(struct daemon *daemon, uint64_t now_ns)
 		diagnose_begin(daemon);
 }
 
+static void diagnose_step(struct daemon *daemon)
+{
+	uint64_t done = daemon->diagnose.done;
+
+	daemon_diagnose_step(&daemon->diagnose, daemon->service.tracker);
+	if (daemon->diagnose.done != done)
+		daemon_findings_tell(&daemon->findings, daemon->diagnose.diagnosis, daemon->service.context,
+				     feature_monotonic_ns());
+}
+
 int daemon_loop(struct daemon *daemon)
 {
 	struct epoll_event events[EVENTS_MAX];
@@ -309,6 +323,6 @@ int daemon_loop(struct daemon *daemon)
 			return 0;
 		servers_poll(daemon, feature_monotonic_ns(), asked);
 		every_second(daemon, feature_monotonic_ns());
-		daemon_diagnose_step(&daemon->diagnose, daemon->service.tracker);
+		diagnose_step(daemon);
 	}
 }

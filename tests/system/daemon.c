@@ -242,6 +242,45 @@ static void audit_daemon(void)
 	daemon_stop(&daemon_program);
 }
 
+/* ---- the operator's program ------------------------------------------------------------------------ */
+
+/* It appears and clears, is told once each, by the daemon's user, who has no capability there either. */
+static void finding_hook(void)
+{
+	char program[DAEMON_PATH_BYTES + 16], told[DAEMON_PATH_BYTES + 16], script[512];
+	struct program cat;
+	struct pair pair;
+	int listener;
+
+	daemon_place(&place, "one");
+	snprintf(told, sizeof(told), "%s/told", place.directory);
+	snprintf(script, sizeof(script), "#!/bin/sh\ncat >> %s\nid -u >> %s\ngrep CapEff /proc/self/status >> %s\n",
+		 told, told, told);
+	snprintf(program, sizeof(program), "%s", file_write("hook", script));
+	CHECK(!chmod(program, 0755), "chmod: %s", strerror(errno));
+	daemon_plan(&daemon_program, &place, "--finding-hook", program, "--diagnose-interval", "1",
+		    "--diagnose-close-wait", "1", NULL);
+	program_start(&daemon_program);
+	daemon_await(&daemon_program);
+	netns_enter_new();
+	listener = tcp_listen(AF_INET, PORT);
+	pair = pair_open(AF_INET, listener, PORT);
+	close(pair.client); /* and the server does not */
+	CHECK(BECOMES_TRUE(!program_run(&cat, "cat", told) && text_has(cat.output, "\"event\":\"appeared\"") &&
+			   text_has(cat.output, "close_wait_leak")),
+	      "nothing appeared: %s", text_of(daemon_program.errors));
+	CHECK(BECOMES_TRUE(!program_run(&cat, "cat", told) && text_has(cat.output, "65534\nCapEff:\t0000000000000000")),
+	      "by whom? %s", text_of(cat.output));
+	close(pair.server);
+	CHECK(BECOMES_TRUE(!program_run(&cat, "cat", told) && text_has(cat.output, "\"event\":\"cleared\"")),
+	      "nothing cleared: %s", text_of(cat.output));
+	daemon_stop(&daemon_program);
+	CHECK(program_run(&daemon_program, lastack_path(), "daemon", "--user", "nobody", "--state-dir", "none",
+			  "--finding-hook", "/nonexistent") == 4 &&
+		      text_has(daemon_program.errors, "lastack: daemon: finding-hook: /nonexistent: No such file"),
+	      "%s", text_of(daemon_program.errors));
+}
+
 const struct test daemon_tests[] = {
 	{"daemon_verbs", verbs_daemon},
 	{"daemon_privileges", privileges_daemon},
@@ -249,5 +288,6 @@ const struct test daemon_tests[] = {
 	{"daemon_config_wrong", config_wrong},
 	{"daemon_config_reload", config_reload},
 	{"daemon_audit", audit_daemon},
+	{"daemon_finding_hook", finding_hook},
 	{0},
 };
