@@ -9,16 +9,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "kernel/complaint.h"
 #include "kernel/features.h"
+#include "kernel/iterate.h"
 #include "kernel/prober.h"
 #include "probe.skel.h"
-
-#define RECORDS_BYTES 65536 /* a multiple of both kinds of records */
-_Static_assert(RECORDS_BYTES % sizeof(struct probe_sample) == 0, "whole samples");
-_Static_assert(RECORDS_BYTES % sizeof(struct probe_holder) == 0, "whole holders");
 
 struct prober {
 	struct probe_bpf *skeleton;
@@ -99,45 +95,6 @@ void prober_close(struct prober *prober)
 	free(prober);
 }
 
-typedef void (*record_fn)(void *arg, const void *record);
-
-/* A read may end anywhere; records are of one size. */
-static int records_read(int fd, size_t bytes, record_fn record, void *arg)
-{
-	_Alignas(8) char buffer[RECORDS_BYTES];
-	size_t have = 0, at;
-	ssize_t got;
-
-	while ((got = read(fd, buffer + have, sizeof(buffer) - have)) != 0) {
-		if (got < 0) {
-			if (errno == EINTR || errno == EAGAIN)
-				continue;
-			return -errno;
-		}
-		have += (size_t)got;
-		for (at = 0; have - at >= bytes; at += bytes)
-			record(arg, buffer + at);
-		memmove(buffer, buffer + at, have - at);
-		have -= at;
-	}
-	return 0;
-}
-
-static int iterate(struct bpf_program *program, size_t bytes, record_fn record, void *arg)
-{
-	struct bpf_link *link = bpf_program__attach_iter(program, NULL);
-	int fd, status;
-
-	if (!link)
-		return -errno;
-	fd = bpf_iter_create(bpf_link__fd(link));
-	status = fd < 0 ? fd : records_read(fd, bytes, record, arg);
-	if (fd >= 0)
-		close(fd);
-	bpf_link__destroy(link);
-	return status;
-}
-
 struct holder_call {
 	prober_holder_fn function;
 	void *arg;
@@ -154,7 +111,8 @@ int prober_holders(struct prober *prober, prober_holder_fn holder, void *arg)
 {
 	struct holder_call call = {holder, arg};
 
-	return iterate(prober->skeleton->progs.probe_holders, sizeof(struct probe_holder), holder_pass_on, &call);
+	return iterate_records(prober->skeleton->progs.probe_holders, sizeof(struct probe_holder), holder_pass_on,
+			       &call);
 }
 
 struct sample_call {
@@ -174,7 +132,8 @@ int prober_pass(struct prober *prober, bool only_targets, prober_sample_fn sampl
 	struct sample_call call = {sample, arg};
 
 	prober->skeleton->bss->only_targets = only_targets;
-	return iterate(prober->skeleton->progs.probe_sockets, sizeof(struct probe_sample), sample_pass_on, &call);
+	return iterate_records(prober->skeleton->progs.probe_sockets, sizeof(struct probe_sample), sample_pass_on,
+			       &call);
 }
 
 int prober_target(struct prober *prober, uint64_t cookie, const struct probe_target *target)
