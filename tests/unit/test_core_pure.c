@@ -22,8 +22,8 @@
 #define LINE_BYTES         4096
 
 static const char *const core_may_include[] = {
-	"\"event.h\"", "\"filter.h\"", "\"report.h\"", "<errno.h>",  "<stdbool.h>",
-	"<stddef.h>",  "<stdint.h>",   "<stdlib.h>",   "<string.h>",
+	"\"event.h\"", "\"probe.h\"", "\"report.h\"", "<errno.h>",  "<stdbool.h>",
+	"<stddef.h>",  "<stdint.h>",  "<stdlib.h>",   "<string.h>",
 };
 
 /* What of <stdlib.h> and <string.h> is not pure all the same, and what would be declared by hand. */
