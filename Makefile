@@ -27,6 +27,9 @@ SYSTEM := $(wildcard tests/system/*.c)
 UNIT := $(patsubst %.c,$(O)/%,$(wildcard tests/unit/test_*.c))
 MODEL := $(filter-out tests/model/test_%,$(wildcard tests/model/*.c))
 PROOFS := $(patsubst %.c,$(O)/%,$(wildcard tests/model/test_*.c))
+FUZZ := $(patsubst tests/fuzz/%.c,$(O)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
+CORE := $(wildcard src/core/*.c)
+COVERAGE := $(patsubst %.c,$(O)/coverage/%,$(shell grep -lE 'core/|core_fixture|verdict_|sample_event|pipeline/|replay' tests/unit/test_*.c) tests/model/test_simulate.c)
 UNIT_ASAN := $(UNIT:$(O)/%=$(O)/asan/%) $(O)/asan/tests/model/test_simulate
 object = $(patsubst %.c,$(O)/$(1)%.o,$(2))
 
@@ -50,10 +53,12 @@ define compile
 $(O)/$(1)%.o: %.c Makefile
 	$$(call say,CC,$$@)
 	@mkdir -p $$(@D)
-	$$(Q)$$(CC) $$(CPPFLAGS) $$(CFLAGS) $(2) $$(WARNINGS) -MMD -MP -c $$< -o $$@
+	$$(Q)$(or $(3),$$(CC)) $$(CPPFLAGS) $$(CFLAGS) $(2) $$(WARNINGS) -MMD -MP -c $$< -o $$@
 endef
 $(eval $(call compile,,))
 $(eval $(call compile,asan/,$$(SANITIZE)))
+$(eval $(call compile,fuzz/,$$(SANITIZE) -fsanitize=fuzzer-no-link -Itests/unit,$$(CLANG)))
+$(eval $(call compile,coverage/,-O0 --coverage))
 
 # link(flags, libraries)
 define link
@@ -71,6 +76,16 @@ $(O)/asan/tests/unit/%: $(O)/asan/tests/unit/%.o $(call object,asan/,$(PLAIN))
 	$(call link,$(SANITIZE),-lcmocka $(PLAIN_LIBS) -lm)
 $(O)/asan/tests/model/%: $(O)/asan/tests/model/%.o $(call object,asan/,$(MODEL) $(PLAIN))
 	$(call link,$(SANITIZE),-lcmocka $(PLAIN_LIBS))
+# Of these programs only the core is measured; the rest is as always.
+$(O)/coverage/tests/unit/%: $(O)/tests/unit/%.o $(call object,coverage/,$(CORE)) $(call object,,$(filter-out $(CORE),$(PLAIN)))
+	@mkdir -p $(@D)
+	$(call link,--coverage,-lcmocka $(PLAIN_LIBS) -lm)
+$(O)/coverage/tests/model/%: $(O)/tests/model/%.o $(call object,,$(MODEL) $(filter-out $(CORE),$(PLAIN))) $(call object,coverage/,$(CORE))
+	@mkdir -p $(@D)
+	$(call link,--coverage,-lcmocka $(PLAIN_LIBS))
+$(O)/fuzz/fuzz_%: $(O)/fuzz/tests/fuzz/fuzz_%.o $(call object,fuzz/,$(PLAIN))
+	$(call say,LINK,$@)
+	$(Q)$(CLANG) $(CFLAGS) $(SANITIZE) -fsanitize=fuzzer -o $@ $^ -lcmocka $(PLAIN_LIBS) -lm
 $(O)/manual: $(call object,,$(filter-out src/main.c,$(SOURCES)) $(wildcard src/manual/*.c))
 	$(call link,,$(LDLIBS))
 $(O)/live: $(call object,,$(PLAYERS) tests/live/main.c)
@@ -139,6 +154,12 @@ check-programs: all
 	$(O)/lastack check --programs
 asan: $(UNIT_ASAN)
 	O=$(O) LASTACK_LIVES=100000 tests/run.sh unit $(UNIT_ASAN)
+fuzz: $(FUZZ) # FUZZ_SECONDS=60 for each
+	O=$(O) tests/fuzz/run.sh long $(FUZZ)
+fuzz-short: $(FUZZ)
+	O=$(O) tests/fuzz/run.sh short $(FUZZ)
+coverage: $(COVERAGE)
+	O=$(O) tests/coverage.sh $(COVERAGE)
 
 FORMATTED = $(shell git ls-files '*.c' '*.h')
 format:
