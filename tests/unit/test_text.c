@@ -227,6 +227,7 @@ static void room_for_nothing_is_a_place(void **state)
 	(void)state;
 	assert_non_null(text_reserve(&text, 0));
 	text_append(&text, "", 0);
+	text_append_csv(&text, NULL, 0);
 	assert_false(text.failed);
 	EXPECT(&text, "");
 	text_free(&text);
