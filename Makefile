@@ -103,6 +103,10 @@ $(O)/bench_daemon: $(call object,,tests/bench/bench_daemon.c tests/bench/measure
 $(O)/bench_history: $(O)/tests/bench/bench_history.o $(call object,,$(PLAIN))
 	$(call link,,$(PLAIN_LIBS))
 
+# Its allocations go by the test.
+$(foreach kind,/ /asan/ /coverage/,$(O)$(kind)tests/unit/test_core_memory): LDFLAGS += \
+	-Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=aligned_alloc
+
 # ---- what is written from tables: the reference machine told and drawn, the default configuration; tests hold the
 # committed files against them
 DOCS := src/core/machine.md src/core/machine.svg packaging/lastack.conf
