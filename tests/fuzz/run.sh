@@ -1,23 +1,22 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# run.sh short|long PROGRAM...: runs each fuzzer from its corpus, and closes with "N passed, N failed, N skipped".
-# "short" is the same every time: a seed and a number of runs that are given. "long" goes on for FUZZ_SECONDS each, and
+# run.sh [short|long]: runs each fuzzer from its corpus, and closes with "N passed, N failed, N skipped". "short" is
+# the same every time: a seed and a number of runs that are given. "long" goes on for FUZZ_SECONDS each, and
 # keeps what it found new in O/fuzz/NAME.found and begins there the next time. An input that breaks something is left in O/fuzz, and how to repeat it
 # is told.
 set -u
 O=${O:-build}
 FUZZ_SECONDS=${FUZZ_SECONDS:-60}
 here=$(dirname "$0")
-mode=$1
-shift
+mode=${1:-short}
 passed=0 failed=0 skipped=0
 
-# What a program does in about two seconds under the sanitizers.
+# What a program does in a few seconds under the sanitizers.
 runs_of() {
 	case $1 in
-	events) echo 12000 ;;
-	history) echo 60 ;;
-	recording) echo 4000 ;;
+	events) echo 6000 ;;
+	history) echo 100 ;;
+	recording) echo 8000 ;;
 	*) echo 20000 ;;
 	esac
 }
@@ -28,7 +27,7 @@ fuzz() {
 	new=$O/fuzz/$name.found # the first directory is where it writes
 	[ "$mode" = long ] || { new=$O/fuzz/$name.short; rm -rf "$new"; }
 	mkdir -p "$new"
-	local options=(-timeout=20 -rss_limit_mb=2048 -close_fd_mask=3 -print_final_stats=1 -use_value_profile=0
+	local options=(-timeout=20 -rss_limit_mb=2048 -close_fd_mask=3 -print_final_stats=1
 		"-artifact_prefix=$O/fuzz/$name-")
 	[ ! -e "$here/$name.dict" ] || options+=("-dict=$here/$name.dict")
 	if [ "$mode" = long ]; then
@@ -54,11 +53,12 @@ fuzz() {
 
 export CMOCKA_TEST_ABORT=1 # a failed assertion ends the process where it stands
 export LASTACK_SEED=1
-for program; do
+for source in "$here"/fuzz_*.c; do
+	program=$O/fuzz/$(basename "$source" .c)
 	if [ -x "$program" ]; then
 		fuzz "$program"
 	else
-		echo "skip ${program##*/}: not built: clang has no runtime for fuzzers here (Debian: libclang-rt-14-dev)"
+		echo "skip ${program##*/}: not built: clang has no runtime for fuzzers here (Debian: libclang-rt-VERSION-dev)"
 		skipped=$((skipped + 1))
 	fi
 done
