@@ -27,6 +27,11 @@ SYSTEM := $(wildcard tests/system/*.c)
 UNIT := $(patsubst %.c,$(O)/%,$(wildcard tests/unit/test_*.c))
 MODEL := $(filter-out tests/model/test_%,$(wildcard tests/model/*.c))
 PROOFS := $(patsubst %.c,$(O)/%,$(wildcard tests/model/test_*.c))
+# None where clang has no runtime for fuzzers: their tests are skipped then.
+FUZZ := $(if $(wildcard $(shell $(CLANG) -print-resource-dir 2>/dev/null)/lib/*/libclang_rt.fuzzer*.a),\
+	$(patsubst tests/fuzz/%.c,$(O)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c)))
+CORE := $(wildcard src/core/*.c)
+COVERAGE := $(patsubst %.c,$(O)/coverage/%,$(shell grep -lE 'core/|core_fixture|verdict_|sample_event|pipeline/|replay' tests/unit/test_*.c) tests/model/test_simulate.c)
 UNIT_ASAN := $(UNIT:$(O)/%=$(O)/asan/%) $(O)/asan/tests/model/test_simulate
 object = $(patsubst %.c,$(O)/$(1)%.o,$(2))
 
@@ -51,10 +56,12 @@ define compile
 $(O)/$(1)%.o: %.c Makefile
 	$$(call say,CC,$$@)
 	@mkdir -p $$(@D)
-	$$(Q)$$(CC) $$(CPPFLAGS) $$(CFLAGS) $(2) $$(WARNINGS) -MMD -MP -c $$< -o $$@
+	$$(Q)$(or $(3),$$(CC)) $$(CPPFLAGS) $$(CFLAGS) $(2) $$(WARNINGS) -MMD -MP -c $$< -o $$@
 endef
 $(eval $(call compile,,))
 $(eval $(call compile,asan/,$$(SANITIZE)))
+$(eval $(call compile,fuzz/,$$(SANITIZE) -fsanitize=fuzzer-no-link -Itests/unit,$$(CLANG)))
+$(eval $(call compile,coverage/,-O0 --coverage,gcc))
 
 # link(flags, libraries)
 define link
@@ -72,6 +79,16 @@ $(O)/asan/tests/unit/%: $(O)/asan/tests/unit/%.o $(call object,asan/,$(PLAIN))
 	$(call link,$(SANITIZE),-lcmocka $(PLAIN_LIBS) -lm)
 $(O)/asan/tests/model/%: $(O)/asan/tests/model/%.o $(call object,asan/,$(MODEL) $(PLAIN))
 	$(call link,$(SANITIZE),-lcmocka $(PLAIN_LIBS))
+# Of these programs only the core is measured; the rest is as always. By gcc, whose counters add up over programs.
+$(O)/coverage/tests/unit/%: $(O)/tests/unit/%.o $(call object,coverage/,$(CORE)) $(call object,,$(filter-out $(CORE),$(PLAIN)))
+	@mkdir -p $(@D)
+	$(call link,--coverage,-lcmocka $(PLAIN_LIBS) -lm)
+$(O)/coverage/tests/model/%: $(O)/tests/model/%.o $(call object,,$(MODEL) $(filter-out $(CORE),$(PLAIN))) $(call object,coverage/,$(CORE))
+	@mkdir -p $(@D)
+	$(call link,--coverage,-lcmocka $(PLAIN_LIBS))
+$(O)/fuzz/fuzz_%: $(O)/fuzz/tests/fuzz/fuzz_%.o $(call object,fuzz/,$(PLAIN))
+	$(call say,LINK,$@)
+	$(Q)$(CLANG) $(CFLAGS) $(SANITIZE) -fsanitize=fuzzer -o $@ $^ -lcmocka $(PLAIN_LIBS) -lm
 $(O)/manual: $(call object,,$(filter-out src/main.c,$(SOURCES)) $(wildcard src/manual/*.c))
 	$(call link,,$(LDLIBS))
 $(O)/live: $(call object,,$(PLAYERS) tests/live/main.c)
@@ -88,6 +105,10 @@ $(O)/bench_daemon: $(call object,,tests/bench/bench_daemon.c tests/bench/measure
 	$(call link,)
 $(O)/bench_history: $(O)/tests/bench/bench_history.o $(call object,,$(PLAIN))
 	$(call link,,$(PLAIN_LIBS))
+
+# Its allocations go by the test.
+$(foreach kind,/ /asan/ /coverage/,$(O)$(kind)tests/unit/test_core_memory): LDFLAGS += \
+	-Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=aligned_alloc
 
 # ---- what is written from tables: the reference machine told and drawn, the default configuration; tests hold the
 # committed files against them
@@ -119,9 +140,9 @@ bench: all $(BENCHES)
 	$(O)/bench
 	$(O)/bench_daemon
 	$(O)/bench_history
-test-build: all $(UNIT) $(PROOFS) $(O)/live $(O)/demo $(O)/system $(BENCHES)
+test-build: all $(UNIT) $(PROOFS) $(FUZZ) $(O)/live $(O)/demo $(O)/system $(BENCHES)
 test: test-build manual
-	O=$(O) tests/run.sh unit $(UNIT) $(PROOFS) -- packaging system live
+	O=$(O) tests/run.sh unit $(UNIT) $(PROOFS) -- fuzz packaging system live
 test-unit: $(UNIT)
 	O=$(O) tests/run.sh unit $(UNIT)
 proofs: $(PROOFS)
@@ -140,6 +161,12 @@ check-programs: all
 	$(O)/lastack check --programs
 asan: $(UNIT_ASAN)
 	O=$(O) LASTACK_LIVES=100000 tests/run.sh unit $(UNIT_ASAN)
+fuzz: $(FUZZ) # FUZZ_SECONDS=60 for each
+	O=$(O) tests/fuzz/run.sh long
+fuzz-short: $(FUZZ)
+	O=$(O) tests/fuzz/run.sh short
+coverage: $(COVERAGE)
+	O=$(O) tests/coverage.sh $(COVERAGE)
 
 SKELETON_USERS := $(wildcard src/kernel/monitor*.c) src/kernel/prober.c
 FORMATTED = $(shell git ls-files '*.c' '*.h')
@@ -194,6 +221,9 @@ PACKAGES := gcc clang llvm libbpf-dev libelf-dev zlib1g-dev nettle-dev bpftool i
 ifneq ($(filter test% asan bench docs,$(MAKECMDGOALS)),)
 PACKAGES += procps util-linux libcap2-bin kmod nginx-light redis-server redis-tools wrk curl libbpf-tools graphviz prometheus
 endif
+ifneq ($(filter test% fuzz%,$(MAKECMDGOALS)),)
+PACKAGES += libclang-rt-$(or $(shell apt-cache depends clang 2>/dev/null | sed -n 's/.*Depends: clang-//p'),14)-dev
+endif
 ifneq ($(filter test% install deb,$(MAKECMDGOALS)),)
 PACKAGES += scdoc
 endif
@@ -208,7 +238,7 @@ deps:
 	@O=$(O) tests/deps.sh $(PACKAGES)
 
 .PHONY: all docs manual run demo bench test test-build test-unit proofs test-packaging test-live test-system test-kernels \
-	test-systemd test-deps check-programs asan format tidy install uninstall deb version clean deps
+	test-systemd test-deps check-programs asan fuzz fuzz-short coverage format tidy install uninstall deb version clean deps
 .DELETE_ON_ERROR:
 .SECONDARY:
 -include $(shell find $(O) -path '$(O)/deb' -prune -o -name '*.d' -type f -print 2>/dev/null)

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # run.sh SUITE...: runs suites and closes with the sum over all of them, "N passed, N failed, N skipped".
 # "unit PROGRAM... [--]" runs cmocka programs; "live" and "system" run the programs of those names, which
-# need root and count as one skipped test each without it; "packaging" runs the script of that name. Output goes to the
-# terminal as it comes.
+# need root and count as one skipped test each without it; "packaging" and "fuzz" run the scripts of these names. Output
+# goes to the terminal as it comes.
 set -u
 O=${O:-build}
 passed=0 failed=0 skipped=0
@@ -43,6 +43,8 @@ suite() {
 	local log status line program=$O/$1
 	if [ "$1" = packaging ]; then
 		program=tests/packaging/packaging.sh
+	elif [ "$1" = fuzz ]; then
+		program=tests/fuzz/run.sh
 	elif [ "$(id -u)" -ne 0 ]; then
 		echo "skip $1: needs root"
 		add 0 0 1

@@ -243,6 +243,12 @@ static uint64_t rto_max_known_ms(const struct timed_series *series, const struct
 	return last_ms > RTO_MAX_LEAST_MS ? last_ms : RTO_MAX_LEAST_MS;
 }
 
+/* The RTO before it doubled; 0, which nothing is early for, where it has been bounded for as long as it has bits. */
+static uint32_t rto_base_ticks(const struct timed_series *series)
+{
+	return series->backoff < 32 ? series->rto_ticks >> series->backoff : 0;
+}
+
 /* tcp_write_timeout() in SYN_SENT: since the SYN; by number or by time, whatever comes first. */
 static void syn_death_judge(const struct timed_series *series, const struct event_close *close,
 			    const struct timed_facts *facts, struct timed_findings *findings)
@@ -252,7 +258,7 @@ static void syn_death_judge(const struct timed_series *series, const struct even
 
 	if (!facts->birth_seen || (facts->loss_ns && facts->loss_ns >= facts->since_ns) || !close->limit)
 		return;
-	base_ms = (series->rto_ticks >> series->backoff) * facts->tick_ns / NS_PER_MS;
+	base_ms = rto_base_ticks(series) * facts->tick_ns / NS_PER_MS;
 	due_ns = timed_model_ms(close->limit, base_ms, rto_max_known_ms(series, close, facts->tick_ns)) * NS_PER_MS;
 	if (user_ns && user_ns < due_ns) {
 		if (is_early(elapsed_ns, user_ns, facts->tick_ns))
@@ -283,7 +289,7 @@ static void retransmit_death_judge(const struct timed_series *series, const stru
 {
 	uint64_t elapsed_ns = close->header.time_ns - series->first_ns, tick_ns = facts->tick_ns;
 	uint64_t user_ns = close->user_timeout_ms * NS_PER_MS, due_ns;
-	uint64_t probed_ns = (series->rto_ticks >> series->backoff) * tick_ns;
+	uint64_t probed_ns = rto_base_ticks(series) * tick_ns;
 
 	if (user_ns) {
 		if (is_early(elapsed_ns, user_ns, tick_ns))

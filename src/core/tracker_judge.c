@@ -129,7 +129,7 @@ void judge_missed(struct tracker *tracker, struct connection *connection, uint8_
 	tracker->stats.gaps++;
 	if (!lost && !machine_leads(machine_reference(), connection->state, found)) {
 		note.verdict = CONFORMANCE_VIOLATION;
-		tracker->stats.violations++;
+		count_verdict(tracker, note.verdict);
 	}
 	note_keep(tracker, connection, &note, time_ns);
 }

@@ -15,7 +15,8 @@ const struct name_table report_format_names = {format_names, sizeof(format_names
 
 int64_t field_wall_us(const struct report_context *context, uint64_t monotonic_ns)
 {
-	return ((int64_t)monotonic_ns + context->wall_minus_monotonic_ns) / 1000;
+	/* Without signs: a recording that somebody made up may overflow. */
+	return (int64_t)(monotonic_ns + (uint64_t)context->wall_minus_monotonic_ns) / 1000;
 }
 
 static void value_set_text(struct field_value *value, enum field_type type, const char *text, size_t length)

@@ -10,6 +10,7 @@
 #include "report/report_read.h"
 
 #define WIDTH_MAX 60
+#define REAL_MAX  1e17 /* ten times it is an int64_t */
 
 struct group_table {
 	bool csv;
@@ -65,6 +66,15 @@ static void csv_rows_append(const struct group_table *table, struct text *text)
 	}
 }
 
+/* With one decimal; absent what no mean of numbers that lastack counts can be. */
+static void real_append(struct text *cell, double number)
+{
+	if (number > -REAL_MAX && number < REAL_MAX)
+		text_append_fixed(cell, (int64_t)(number * 10), 1);
+	else
+		text_append_str(cell, TEXT_ABSENT);
+}
+
 /* A span for a person where the name says that it is one. */
 static void cell_write(struct text *cell, const char *name, const json_t *value)
 {
@@ -77,7 +87,7 @@ static void cell_write(struct text *cell, const char *name, const json_t *value)
 		 json_integer_value(value) >= 0)
 		text_append_duration(cell, 1000 * (uint64_t)json_integer_value(value), false);
 	else if (json_is_real(value))
-		text_append_fixed(cell, (int64_t)(json_real_value(value) * 10), 1);
+		real_append(cell, json_real_value(value));
 	else if (json_is_string(value))
 		text_append(cell, json_string_value(value), json_string_length(value));
 	else

@@ -212,9 +212,12 @@ void text_append_json_string(struct text *text, const char *bytes, size_t length
 
 void text_append_csv(struct text *text, const char *bytes, size_t length)
 {
-	const unsigned char *from = (const unsigned char *)bytes, *end = from + length;
+	const unsigned char *from = (const unsigned char *)bytes, *end;
 	bool quoted = false;
 
+	if (!length) /* then bytes may be NULL */
+		return;
+	end = from + length;
 	for (const unsigned char *at = from; at < end; at++)
 		quoted |= *at == '"' || *at == ',' || *at == '\n' || *at == '\r';
 	if (quoted)

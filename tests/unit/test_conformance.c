@@ -79,6 +79,28 @@ static void a_close_out_of_the_blue_is_a_violation(void **state)
 	fixture_end(&f);
 }
 
+/* What was missed and cannot have been is held against the machine too: violations are some of the transitions. */
+static void an_impossible_state_is_counted_in_both(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	fixture_begin(&f);
+	client_opens(&f, 0, COOKIE, PORT);
+	FEED(&f, make_state(20, COOKIE, TCP_SYN_SENT, TCP_ESTABLISHED));
+	assert_int_equal(tracker_stats(f.tracker)->gaps, 1);
+	assert_int_equal(tracker_stats(f.tracker)->violations, 1);
+	assert_int_equal(tracker_stats(f.tracker)->transitions, 2 + 2);
+	fixture_end(&f);
+	fixture_begin(&f);
+	client_opens(&f, 0, COOKIE, PORT);
+	FEED(&f, make_state(20, COOKIE, TCP_FIN_WAIT1, TCP_FIN_WAIT2));
+	assert_int_equal(tracker_stats(f.tracker)->gaps, 1);
+	assert_int_equal(tracker_stats(f.tracker)->violations, 0);
+	assert_int_equal(tracker_stats(f.tracker)->transitions, 2 + 1);
+	fixture_end(&f);
+}
+
 /* A process that fetched the error in the moment between its being set and the close has cleared it. */
 static void a_fetched_error_is_restored(void **state)
 {
@@ -336,6 +358,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_reset_explains_a_close),
 		cmocka_unit_test(a_close_out_of_the_blue_is_a_violation),
+		cmocka_unit_test(an_impossible_state_is_counted_in_both),
 		cmocka_unit_test(a_fetched_error_is_restored),
 		cmocka_unit_test(a_loss_makes_it_a_gap),
 		cmocka_unit_test(an_old_loss_explains_nothing),

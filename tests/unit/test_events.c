@@ -56,6 +56,13 @@ static void wrong_members_are_refused(void **state)
 	event = sample_event_make(EVENT_TIME_WAIT, 0);
 	event.time_wait.change = TIME_WAIT_RESET + 1;
 	assert_int_equal(event_check(&event.header, sizeof(event.time_wait)), -EINVAL);
+	event.time_wait.change = TIME_WAIT_RESET;
+	event.time_wait.substate = TCP_STATES;
+	assert_int_equal(event_check(&event.header, sizeof(event.time_wait)), -EINVAL);
+	event.time_wait.substate = 0;
+	assert_int_equal(event_check(&event.header, sizeof(event.time_wait)), 0);
+	event.header.kind = EVENT_KINDS;
+	assert_int_equal(event_check(&event.header, sizeof(event.time_wait)), -EINVAL);
 }
 
 /* Whatever passes the check can be printed. */

@@ -472,6 +472,18 @@ static void containers_are_found(void **state)
 		assert_null(container_id_find(none[i]));
 }
 
+/* Whoever makes a recording up may say anything. */
+static void instants_wrap_around(void **state)
+{
+	struct report_context made_up = {.wall_minus_monotonic_ns = INT64_MAX};
+
+	(void)state;
+	assert_int_equal(field_wall_us(&made_up, 1), INT64_MIN / 1000);
+	made_up.wall_minus_monotonic_ns = -3000;
+	assert_int_equal(field_wall_us(&made_up, 5000), 2);
+	assert_int_equal(field_wall_us(&made_up, 1000), -2);
+}
+
 static void names_lead_back(void **state)
 {
 	static const struct name_table *const tables[] = {
@@ -513,6 +525,7 @@ int main(void)
 		cmocka_unit_test(evidence_texts_are_safe),
 		cmocka_unit_test(community_ids_are_those_of_the_specification),
 		cmocka_unit_test(containers_are_found),
+		cmocka_unit_test(instants_wrap_around),
 		cmocka_unit_test(names_lead_back),
 	};
 

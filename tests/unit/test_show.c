@@ -305,6 +305,22 @@ static void groups_write(bool csv, unsigned columns, struct text *text)
 	group_table_destroy(table);
 }
 
+static void real_numbers_are_shown(void **state)
+{
+	struct group_table *table = group_table_create(false);
+	json_t *row = json_loads("{\"a\":2.55,\"b\":-1e16,\"c\":3e102,\"d\":-1e17}", 0, NULL);
+	struct text text = {0};
+
+	(void)state;
+	assert_int_equal(group_table_add(table, row), 0);
+	group_table_append(table, &text, 0);
+	assert_non_null(strstr(text_string(&text), "2.5 "));
+	assert_non_null(strstr(text_string(&text), " -10000000000000000.0 - -\n"));
+	json_decref(row);
+	group_table_destroy(table);
+	text_free(&text);
+}
+
 static void groups_are_shown(void **state)
 {
 	struct group_table *empty = group_table_create(false);
@@ -344,6 +360,7 @@ int main(void)
 		cmocka_unit_test(words_are_wrapped),
 		cmocka_unit_test(status_is_shown),
 		cmocka_unit_test(groups_are_shown),
+		cmocka_unit_test(real_numbers_are_shown),
 	};
 
 	setenv("TZ", "UTC0", 1);

@@ -254,6 +254,31 @@ static void many_namespaces(void **state)
 	fixture_end(&f);
 }
 
+/* One that is gone takes its counts along; the others, and what belongs to none, stay. */
+static void a_namespace_is_forgotten(void **state)
+{
+	struct tally *tally = tally_create();
+	struct fixture f;
+
+	(void)state;
+	fixture_begin(&f);
+	for (uint32_t i = 0; i <= 3; i++) {
+		struct event_reset_sent event = make_reset_sent(i, 0, 0, RESET_REASON_NO_SOCKET, EVENT_PASSIVE);
+
+		event.tuple.netns = i;
+		take(tally, &f, &event);
+	}
+	tally_forget(tally, 2);
+	tally_forget(tally, 2);
+	tally_forget(tally, 99);
+	tally_forget(tally, TALLY_UNATTRIBUTED);
+	assert_int_equal(tally_netns_count(tally), 3);
+	for (uint32_t i = 0; i <= 3; i++)
+		assert_int_equal(count(tally, i, TALLY_RESET_SENT), i != 2);
+	tally_destroy(tally);
+	fixture_end(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -267,6 +292,7 @@ int main(void)
 		cmocka_unit_test(namespaces),
 		cmocka_unit_test(fast_open_is_counted_once),
 		cmocka_unit_test(many_namespaces),
+		cmocka_unit_test(a_namespace_is_forgotten),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -219,6 +219,20 @@ static void a_full_borrowed_buffer_fails_once(void **state)
 	assert_memory_equal(room, "abcd", 4);
 }
 
+/* NULL says that there is no memory, and nothing may be added to it. */
+static void room_for_nothing_is_a_place(void **state)
+{
+	struct text text = {0};
+
+	(void)state;
+	assert_non_null(text_reserve(&text, 0));
+	text_append(&text, "", 0);
+	text_append_csv(&text, NULL, 0);
+	assert_false(text.failed);
+	EXPECT(&text, "");
+	text_free(&text);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -230,6 +244,7 @@ int main(void)
 		cmocka_unit_test(columns_have_their_width),
 		cmocka_unit_test(quantities_read_well),
 		cmocka_unit_test(a_full_borrowed_buffer_fails_once),
+		cmocka_unit_test(room_for_nothing_is_a_place),
 	};
 
 	return cmocka_run_group_tests_name("text", tests, NULL, NULL);

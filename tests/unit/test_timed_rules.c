@@ -459,18 +459,37 @@ static void test_trouble_unseen_leaves_a_doubt(void **state)
 	assert_nothing(&scene);
 }
 
-static struct scene syn_given_up(uint64_t ms, uint8_t limit, uint32_t user_timeout_ms)
+static struct scene syn_given_up_after(uint8_t backoff, uint64_t ms, uint8_t limit, uint32_t user_timeout_ms)
 {
 	struct scene scene = scene_begin();
 	struct event_retransmit event = timeout_at(1000, 1, RTO_1_S);
 	struct event_close close = given_up(ms, TCP_SYN_SENT, 1, limit);
 
 	event.state = TCP_SYN_SENT;
+	event.backoff = backoff;
 	retransmit(&scene, event);
 	close.header.flags |= EVENT_WINDOW_ZERO;
 	close.user_timeout_ms = user_timeout_ms;
 	judge(&scene, close);
 	return scene;
+}
+
+static struct scene syn_given_up(uint64_t ms, uint8_t limit, uint32_t user_timeout_ms)
+{
+	return syn_given_up_after(0, ms, limit, user_timeout_ms);
+}
+
+/* tcp_syn_retries may be 127, and each counts: what the RTO began with can no longer be told from it. */
+static void test_more_retries_than_bits(void **state)
+{
+	struct scene scene = syn_given_up_after(0, 34000, 33, 0);
+
+	(void)state;
+	assert_int_equal(scene.findings.count, 1);
+	for (unsigned backoff = 32; backoff <= 255; backoff++) {
+		scene = syn_given_up_after((uint8_t)backoff, 34000, 33, 0);
+		assert_nothing(&scene);
+	}
 }
 
 /* tcp_syn_retries = 1: 3 s after the SYN, of which 32 + 3000 / 128 ms may be missing. */
@@ -791,6 +810,7 @@ int main(void)
 		cmocka_unit_test(test_trouble_before_counts),
 		cmocka_unit_test(test_trouble_unseen_leaves_a_doubt),
 		cmocka_unit_test(test_retries_of_the_syn),
+		cmocka_unit_test(test_more_retries_than_bits),
 		cmocka_unit_test(test_user_timeout_of_data),
 		cmocka_unit_test(test_user_timeout_of_a_shut_window),
 		cmocka_unit_test(test_keepalive_keeps_its_schedule),

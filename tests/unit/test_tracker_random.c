@@ -6,9 +6,9 @@
  */
 #include <errno.h>
 
-#include "core/verdict.h"
 #include "core_fixture.h"
 #include "random_numbers.h"
+#include "tracker_checks.h"
 
 #define COOKIES        24
 #define REQUESTS       100000 /* cookies of requests begin here, where the books tell them from connections */
@@ -26,52 +26,6 @@ struct run {
 	bool lossy;
 	uint64_t lost, ended;
 };
-
-/* ---- every report -------------------------------------------------------------------------------- */
-
-static void report_enums_check(const struct connection_report *report)
-{
-	assert_true((unsigned)report->cause < connection_cause_count);
-	assert_true((unsigned)report->context < connection_context_count);
-	assert_true((unsigned)report->initiator < connection_initiator_count);
-	assert_true((unsigned)report->how < connection_how_count);
-	assert_true((unsigned)report->role < connection_role_count);
-	assert_true((unsigned)report->process_source < process_source_count);
-	assert_true((unsigned)report->conformance < conformance_count);
-	assert_true((unsigned)report->time_wait_end < time_wait_end_count);
-	assert_int_equal(report->class, verdict_class(report->cause));
-	assert_true(report->family == 4 || report->family == 6);
-	assert_non_null(memchr(report->comm, 0, sizeof(report->comm)));
-}
-
-static void report_verdict_check(const struct connection_report *report)
-{
-	bool exits = report->initiator == INITIATOR_LOCAL_EXIT;
-
-	assert_int_equal(exits, report->how == HOW_EXIT || report->how == HOW_SIGNAL);
-	assert_int_equal(report->how == HOW_EXIT, report->exit_code >= 0);
-	assert_int_equal(report->how == HOW_SIGNAL, report->exit_signal > 0);
-	assert_true(report->evidence_count <= REPORT_EVIDENCE_MAX);
-	if (report->cause != CAUSE_CANCELLED) /* of a kernel's own socket, which has no file: nothing to name */
-		assert_true(report->evidence_count > 0);
-	for (uint8_t i = 0; i < report->evidence_count; i++)
-		assert_true((unsigned)report->evidence[i].kind < evidence_kind_count);
-	if (report->cause == CAUSE_UNOBSERVED)
-		assert_int_equal(report->completeness, COMPLETENESS_INFERRED);
-	if (report->completeness == COMPLETENESS_COMPLETE)
-		assert_int_not_equal(report->start_ns, ABSENT_U64);
-}
-
-static void report_times_check(const struct connection_report *report)
-{
-	assert_true(report->state_count <= REPORT_STATES_MAX && report->note_count <= REPORT_NOTES_MAX);
-	for (uint8_t i = 1; i < report->state_count; i++)
-		assert_true(report->states[i].at_ns >= report->states[i - 1].at_ns);
-	if (report->start_ns != ABSENT_U64)
-		assert_true(report->end_ns >= report->start_ns);
-	if (report->has_time_wait && report->time_wait_end_ns != ABSENT_U64)
-		assert_true(report->time_wait_end_ns >= report->time_wait_begin_ns);
-}
 
 static void take_report(void *arg, const struct connection_report *report)
 {
@@ -91,36 +45,10 @@ static void take_report(void *arg, const struct connection_report *report)
 	run->revisions[index] = report->revision;
 }
 
-/* ---- the books ----------------------------------------------------------------------------------- */
-
-/* Goes through all queues: what is counted on the way must be what is there. */
+/* What is not bound to a tracker with room for all is checked in any case. */
 static void books_check(const struct run *run, bool roomy)
 {
-	struct connection_table *table = run->tracker->table;
-	uint32_t ownerless = 0, unreported = 0, queued = 0;
-
-	for (enum connection_queue queue = QUEUE_LIVE; queue < QUEUES; queue++) {
-		const struct connection *connection = connection_first(table, queue);
-
-		for (; connection; connection = connection_next(table, connection), queued++) {
-			const struct ending *ending = connection_ending_get(table, connection);
-
-			assert_int_equal(connection->queue, queue);
-			assert_ptr_equal(connection_find(table, connection->cookie), connection);
-			assert_int_not_equal(connection->state, TCP_LISTEN);
-			ownerless += queue == QUEUE_LIVE && connection->source < SOURCE_CONNECT;
-			if (queue != QUEUE_LIVE)
-				assert_non_null(ending);
-			unreported += (queue == QUEUE_SETTLE || queue == QUEUE_HOLD) && !ending->revision;
-		}
-	}
-	assert_int_equal(run->tracker->ownerless, ownerless);
-	assert_true(queued <= connection_count(table));
-	if (!roomy)
-		return;
-	assert_int_equal(run->tracker->stats.reports, run->reports);
-	assert_int_equal(run->tracker->stats.births,
-			 tracker_live(run->tracker) + unreported + run->reports - run->handshakes);
+	tracker_books_check(run->tracker, roomy ? run->reports : TRACKER_NO_ROOM, run->handshakes);
 }
 
 static void run_begin(struct run *run, uint32_t max_connections)
