@@ -31,7 +31,7 @@ PROOFS := $(patsubst %.c,$(O)/%,$(wildcard tests/model/test_*.c))
 FUZZ := $(if $(wildcard $(shell $(CLANG) -print-resource-dir 2>/dev/null)/lib/*/libclang_rt.fuzzer*.a),\
 	$(patsubst tests/fuzz/%.c,$(O)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c)))
 CORE := $(wildcard src/core/*.c)
-COVERAGE := $(patsubst %.c,$(O)/coverage/%,$(shell grep -lE 'core/|core_fixture|verdict_|sample_event|pipeline/|replay' tests/unit/test_*.c) tests/model/test_simulate.c)
+COVERAGE := $(patsubst %.c,$(O)/coverage/%,$(shell grep -lE 'core/|core_fixture|diagnosis_fixture|verdict_|sample_event|pipeline/|replay' tests/unit/test_*.c) tests/model/test_simulate.c)
 UNIT_ASAN := $(UNIT:$(O)/%=$(O)/asan/%) $(O)/asan/tests/model/test_simulate
 object = $(patsubst %.c,$(O)/$(1)%.o,$(2))
 
