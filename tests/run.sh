@@ -39,6 +39,15 @@ again() {
 	fi
 }
 
+# The same of a system test: the end of a connection that the kernel reaped, whose timer's state change was left out.
+again_reaped() {
+	[ "$(grep -ac '^FAIL ' "$1")" -eq 1 ] && grep -aq '^FAIL probe_reaps: not silent: .*"verdict":"gone"' "$1" || return 0
+	echo "== system once more: probe_reaps: an end was not told (README, Limits)"
+	if LASTACK=$O/lastack timeout 300 "$O/system" --only probe_reaps; then
+		passed=$((passed + 1)) failed=$((failed - 1))
+	fi
+}
+
 suite() {
 	local log status line program=$O/$1
 	if [ "$1" = packaging ]; then
@@ -62,6 +71,7 @@ suite() {
 		# shellcheck disable=SC2046 # three numbers
 		add $(echo "$line 0" | grep -oE '[0-9]+' | head -3)
 		[ "$1" != live ] || again "$log"
+		[ "$1" != system ] || again_reaped "$log"
 	fi
 	rm -f "$log"
 }
