@@ -102,8 +102,9 @@ static void explain_append(struct text *text, const struct probe_line *line)
 		break;
 	case PROBE_SILENT: silent_explain(text, line); break;
 	case PROBE_GONE:
-		text_append_str(text, line->found ? "It ended while it was probed, by neither reset nor silence"
-						  : "There is no such connection");
+		text_append_str(text, line->found
+					      ? "It ended while it was probed; neither a reset nor a timeout was seen"
+					      : "There is no such connection");
 		break;
 	default: text_append_str(text, reason_sentences[probe->reason] ?: ""); break;
 	}
