@@ -14,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "monotonic.h"
 #include "event.h"
 #include "kernel/features.h"
 
@@ -144,10 +145,7 @@ uint64_t feature_tick_ns(void)
 
 uint64_t feature_monotonic_ns(void)
 {
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return timespec_ns(&now);
+	return monotonic_ns();
 }
 
 int64_t feature_wall_minus_monotonic_ns(void)

@@ -10,9 +10,9 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "monotonic.h"
 #include "serve/control_internal.h"
 #include "serve/log.h"
 
@@ -32,14 +32,6 @@ void control_wake(const struct control *control)
 	/* It fails only where it is raised already. */
 	if (write(control->wake, &one, sizeof(one)) < 0)
 		return;
-}
-
-static uint64_t clock_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
 /* ---- who may come ------------------------------------------------------------------------------------- */
@@ -187,7 +179,7 @@ static void events_take(struct control *control)
 static bool slices_run(struct control *control)
 {
 	uint32_t max = control->config.clients_max, idle = 0;
-	uint64_t end_ns = clock_ns() + SLICE_NS;
+	uint64_t end_ns = monotonic_ns() + SLICE_NS;
 
 	while (idle < max) {
 		struct control_client *client = control->clients[control->turn];
@@ -204,7 +196,7 @@ static bool slices_run(struct control *control)
 		/* Sent in pieces worth a system call, and what is left when the answer is over. */
 		if (client->phase != CLIENT_ANSWERS || client_backlog(client) >= OUT_BYTES_HIGH)
 			place_step(control, place, 0);
-		if (clock_ns() >= end_ns)
+		if (monotonic_ns() >= end_ns)
 			return true;
 	}
 	return false;
@@ -300,7 +292,7 @@ int control_open(struct control **opened, const struct control_config *config, c
 	control->config.clients_max = config->clients_max ? config->clients_max : 1;
 	control->service = service;
 	control->epoll = control->wake = control->listener.fd = -1;
-	control->now_ns = clock_ns();
+	control->now_ns = monotonic_ns();
 	control->history_run = history_query_run;
 	control->history_time_ns = HISTORY_TIME_NS;
 	control->clients = calloc(control->config.clients_max, sizeof(struct control_client *));

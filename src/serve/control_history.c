@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "monotonic.h"
 #include "serve/control_internal.h"
 #include "serve/quiet_thread.h"
 
@@ -42,14 +43,6 @@ struct history_job {
 	atomic_int end; /* enum job_end; whoever comes first says why */
 };
 
-static uint64_t clock_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
-
 static void job_stop(struct history_job *job, enum job_end why)
 {
 	int whole = JOB_WHOLE;
@@ -62,7 +55,7 @@ static void job_stop(struct history_job *job, enum job_end why)
 
 static bool job_goes_on(struct history_job *job)
 {
-	if (clock_ns() >= job->deadline_ns)
+	if (monotonic_ns() >= job->deadline_ns)
 		job_stop(job, JOB_TIME);
 	return !atomic_load(&job->stop);
 }
@@ -177,7 +170,7 @@ static struct history_job *job_make(struct control_client *client)
 	job->query = &client->request.query;
 	job->fd = client->fd;
 	job->wake = client->control->wake;
-	job->deadline_ns = clock_ns() + client->control->history_time_ns;
+	job->deadline_ns = monotonic_ns() + client->control->history_time_ns;
 	job->lines = client->lines;
 	job->must_find = client->request.verb == CONTROL_SHOW;
 	/* Live lines of show, not sent yet: they go first. */
@@ -242,7 +235,7 @@ bool history_step(struct control_client *client)
 {
 	struct history_job *job = client->job;
 	struct pollfd gone = {.fd = client->fd};
-	uint64_t now_ns = clock_ns();
+	uint64_t now_ns = monotonic_ns();
 
 	if (atomic_load(&job->done)) {
 		job_finish(client);
@@ -265,10 +258,10 @@ void history_stop(struct control_client *client)
 
 void history_join(struct control_client *client)
 {
-	uint64_t until_ns = clock_ns() + STOP_NS;
+	uint64_t until_ns = monotonic_ns() + STOP_NS;
 
 	/* Time to tell the client, but no longer than that. */
-	while (!atomic_load(&client->job->done) && clock_ns() < until_ns) {
+	while (!atomic_load(&client->job->done) && monotonic_ns() < until_ns) {
 		struct pollfd wake = {.fd = client->job->wake, .events = POLLIN};
 		uint64_t count;
 

@@ -15,6 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "monotonic.h"
 #include "serve/hook_command.h"
 #include "serve/log.h"
 
@@ -29,14 +30,6 @@ const struct hook_limits hook_limits_usual = {NS_PER_S, 30 * NS_PER_S};
 struct hook_command {
 	int socket; /* a message a packet */
 };
-
-static uint64_t clock_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
-}
 
 static void sleep_ns(uint64_t span_ns)
 {
@@ -64,11 +57,11 @@ static _Noreturn void program_become(const char *program, int input)
 /* Returns the wait status; ends the run with all its children when its time is over. */
 static int run_await(pid_t pid, uint64_t run_ns)
 {
-	uint64_t end_ns = clock_ns() + run_ns;
+	uint64_t end_ns = monotonic_ns() + run_ns;
 	int status = 0;
 
 	while (waitpid(pid, &status, WNOHANG) == 0) {
-		if (clock_ns() >= end_ns) {
+		if (monotonic_ns() >= end_ns) {
 			kill(-pid, SIGKILL);
 			waitpid(pid, &status, 0);
 			break;

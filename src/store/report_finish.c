@@ -11,6 +11,7 @@
 #include <unistd.h>
 #include <zlib.h>
 
+#include "monotonic.h"
 #include "store/report_finish.h"
 
 #define CHUNK_BYTES 65536
@@ -226,17 +227,9 @@ static int packed_publish(struct report_finish *finish)
 	return error ? error : REPORT_FINISH_DONE;
 }
 
-static uint64_t clock_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
-
 int report_finish_step(struct report_finish *finish, uint64_t span_ns, uint64_t bytes)
 {
-	uint64_t until_ns = clock_ns() + span_ns;
+	uint64_t until_ns = monotonic_ns() + span_ns;
 	int outcome = REPORT_FINISH_UNDER_WAY;
 
 	for (uint64_t packed = 0; outcome == REPORT_FINISH_UNDER_WAY;) {
@@ -245,7 +238,7 @@ int report_finish_step(struct report_finish *finish, uint64_t span_ns, uint64_t 
 		packed += count > 0 ? (uint64_t)count : 0;
 		if (count <= 0)
 			outcome = count ? (int)count : packed_publish(finish);
-		else if (packed >= bytes || clock_ns() >= until_ns)
+		else if (packed >= bytes || monotonic_ns() >= until_ns)
 			return outcome;
 	}
 	if (outcome < 0)

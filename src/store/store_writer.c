@@ -12,6 +12,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "monotonic.h"
 #include "serve/quiet_thread.h"
 #include "store/item_queue.h"
 #include "store/store_writer.h"
@@ -38,14 +39,6 @@ struct store_writer {
 	bool in_call;   /* of a sink */
 	bool abandoned; /* nobody waits for the thread any more: it may touch no sink, and frees the writer */
 };
-
-static uint64_t now_get(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
-}
 
 static struct timespec timespec_of(uint64_t time_ns)
 {
@@ -94,7 +87,7 @@ static void sinks_step(struct store_writer *writer)
 	for (size_t i = 0; i < writer->sink_count; i++) {
 		if (!call_begin(writer))
 			return;
-		writer->sinks[i].step(writer->sinks[i].arg, now_get());
+		writer->sinks[i].step(writer->sinks[i].arg, monotonic_ns());
 		call_end(writer);
 	}
 }
@@ -119,7 +112,7 @@ static struct item_chunk *chunk_wait(struct store_writer *writer, uint64_t step_
 	pthread_mutex_lock(&writer->lock);
 	while (!writer->draining && !writer->stopping && writer->queue.count < writer->wake_at && !status)
 		status = pthread_cond_timedwait(&writer->wake, &writer->lock, &until);
-	if (!writer->stopping || now_get() < writer->deadline_ns)
+	if (!writer->stopping || monotonic_ns() < writer->deadline_ns)
 		chunk = item_queue_detach(&writer->queue);
 	writer->draining = chunk != NULL;
 	if (chunk)
@@ -144,7 +137,7 @@ static bool chunk_done(struct store_writer *writer, struct item_chunk *chunk)
 static void *writer_run(void *arg)
 {
 	struct store_writer *writer = arg;
-	uint64_t step_due_ns = now_get() + STEP_NS;
+	uint64_t step_due_ns = monotonic_ns() + STEP_NS;
 	struct item_chunk *chunk;
 	bool abandoned;
 
@@ -152,9 +145,9 @@ static void *writer_run(void *arg)
 		chunk = chunk_wait(writer, step_due_ns);
 		if (chunk)
 			chunk_hand_out(writer, chunk);
-		if (now_get() >= step_due_ns) {
+		if (monotonic_ns() >= step_due_ns) {
 			sinks_step(writer);
-			step_due_ns = now_get() + STEP_NS;
+			step_due_ns = monotonic_ns() + STEP_NS;
 		}
 	} while (chunk_done(writer, chunk));
 	sinks_finish(writer);
@@ -247,7 +240,7 @@ uint64_t store_writer_stop(struct store_writer *writer, uint64_t limit_ns, bool 
 		return 0;
 	pthread_mutex_lock(&writer->lock);
 	writer->stopping = true;
-	writer->deadline_ns = now_get() + limit_ns;
+	writer->deadline_ns = monotonic_ns() + limit_ns;
 	until = timespec_of(writer->deadline_ns + GRACE_NS);
 	pthread_cond_signal(&writer->wake);
 	while (!writer->finished && !status)

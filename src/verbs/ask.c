@@ -10,9 +10,9 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "monotonic.h"
 #include "report/report_read.h"
 #include "verbs/ask.h"
 
@@ -117,14 +117,6 @@ json_t *ask_request(const char *verb, const struct ask_options *options)
 }
 
 /* ---- the connection ----------------------------------------------------------------------------------- */
-
-static uint64_t clock_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
 
 static int connect_refused(const struct ask *ask, int error)
 {
@@ -248,7 +240,7 @@ static enum answer buffer_take(const struct ask *ask, struct answer_state *state
 /* How long to wait: -1 for ever. */
 static int wait_ms(const struct ask *ask, uint64_t began_ns)
 {
-	uint64_t now_ns = clock_ns(), end_ns = began_ns + ask->duration_ns;
+	uint64_t now_ns = monotonic_ns(), end_ns = began_ns + ask->duration_ns;
 	uint64_t wait_ns = ask->quiet_ns ? ask->quiet_ns : UINT64_MAX;
 
 	if (ask->duration_ns)
@@ -271,7 +263,7 @@ static enum answer answer_read(const struct ask *ask, int fd, uint64_t began_ns,
 	char *room;
 	ssize_t got;
 
-	if (ask->duration_ns && clock_ns() >= began_ns + ask->duration_ns)
+	if (ask->duration_ns && monotonic_ns() >= began_ns + ask->duration_ns)
 		return ANSWER_ENOUGH;
 	if (ready < 0 && errno == EINTR)
 		return ANSWER_GOES_ON;
@@ -297,7 +289,7 @@ int ask(const struct ask *ask, json_t *request, uint64_t *lines)
 {
 	struct answer_state state = {.status = EXIT_DONE};
 	enum answer answer = ANSWER_GOES_ON;
-	uint64_t began_ns = clock_ns();
+	uint64_t began_ns = monotonic_ns();
 	int fd = -1, status = ask_connect(ask, &fd);
 
 	if (status) {

@@ -81,7 +81,7 @@ static int control_start(struct daemon *daemon, const struct privileges_user *us
 	};
 	char why[256] = "";
 
-	if (!is_wanted(options->socket))
+	if (!setting_is_wanted(options->socket))
 		return EXIT_DONE;
 	if (group_find(options->socket_group, &config.group))
 		return EXIT_FAILED;
@@ -100,7 +100,7 @@ static int http_start(struct daemon *daemon)
 	struct http_config config = {options->http, options->http_clients, TIMEOUT_S};
 	char why[256] = "";
 
-	if (!is_wanted(options->http))
+	if (!setting_is_wanted(options->http))
 		return EXIT_DONE;
 	return http_open(&daemon->http, &config, &daemon->service, why, sizeof(why)) ? fail(options->http, why)
 										     : EXIT_DONE;
@@ -161,14 +161,14 @@ static int store_start(struct daemon *daemon)
 	size_t count = 0;
 	int status = 0;
 
-	if (is_wanted(options->state_directory)) {
+	if (setting_is_wanted(options->state_directory)) {
 		struct history_config config = daemon_history_config(daemon);
 
 		status = history_create(&daemon->history, &config);
 		if (!status)
 			sinks[count++] = history_sink(daemon->history);
 	}
-	if (!status && is_wanted(options->reports_directory)) {
+	if (!status && setting_is_wanted(options->reports_directory)) {
 		struct report_files_config config = daemon_files_config(daemon);
 
 		status = report_files_create(&daemon->files, &config);
@@ -186,7 +186,7 @@ static int hook_start(struct daemon *daemon, const struct privileges_user *user)
 	const char *program = daemon->settings.options.finding_hook;
 	char why[256] = "";
 
-	if (!is_wanted(program))
+	if (!setting_is_wanted(program))
 		return EXIT_DONE;
 	return hook_command_start(&daemon->findings.hook, program, user, &hook_limits_usual, why, sizeof(why))
 		       ? fail("finding-hook", why)
@@ -197,7 +197,7 @@ static int history_name(struct daemon *daemon)
 {
 	const char *directory = daemon->settings.options.state_directory;
 
-	if (!is_wanted(directory))
+	if (!setting_is_wanted(directory))
 		return EXIT_DONE;
 	return asprintf(&daemon->history_path, "%s/%s", directory, HISTORY_FILE) < 0
 		       ? fail("cannot start", strerror(ENOMEM))

@@ -282,7 +282,7 @@ static void defaults_fill(struct daemon_options *options)
 	diagnosis_limits_init(&options->diagnose);
 }
 
-bool is_wanted(const char *value)
+bool setting_is_wanted(const char *value)
 {
 	return value && value[0] && strcmp(value, OPTION_NONE) != 0;
 }

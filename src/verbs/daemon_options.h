@@ -80,6 +80,6 @@ void daemon_settings_free(struct daemon_settings *settings);
  */
 void daemon_settings_reload(struct daemon_options *options, const struct daemon_options *fresh);
 /* Is a path or an address wanted? */
-bool is_wanted(const char *value);
+bool setting_is_wanted(const char *value);
 
 #endif

@@ -56,11 +56,11 @@ int daemon_directories(const struct daemon_options *options, const struct privil
 {
 	int status = EXIT_DONE;
 
-	if (is_wanted(options->state_directory))
+	if (setting_is_wanted(options->state_directory))
 		status = directory_make(options->state_directory, 0750, user);
-	if (status == EXIT_DONE && is_wanted(options->reports_directory))
+	if (status == EXIT_DONE && setting_is_wanted(options->reports_directory))
 		status = directory_make(options->reports_directory, 0750, user);
-	if (status == EXIT_DONE && is_wanted(options->socket))
+	if (status == EXIT_DONE && setting_is_wanted(options->socket))
 		status = parent_make(options->socket, user);
 	return status;
 }
@@ -96,10 +96,14 @@ static bool works_without_bpf(struct monitor *monitor)
 
 static void optional_tell(capability_set_t kept)
 {
-	for (unsigned i = 0; i < OPTIONAL_CAPABILITIES; i++)
-		log_info("capability %s %s%s%s", optional_capability_names.names[i],
-			 kept & CAPABILITY(optional[i].value) ? "is kept" : "is not kept: ",
-			 kept & CAPABILITY(optional[i].value) ? "" : optional[i].without, "");
+	for (unsigned i = 0; i < OPTIONAL_CAPABILITIES; i++) {
+		const char *name = optional_capability_names.names[i];
+
+		if (kept & CAPABILITY(optional[i].value))
+			log_info("capability %s is kept", name);
+		else
+			log_info("capability %s is not kept: %s", name, optional[i].without);
+	}
 }
 
 int daemon_privileges(struct daemon *daemon, const struct privileges_user *user)
