@@ -48,6 +48,7 @@ struct option_spec {
 	enum option_type type;
 	size_t offset;             /* in the verb's options */
 	uint64_t minimum, maximum; /* maximum 0: no limit */
+	bool power_of_two;         /* of OPTION_SIZE: nothing else will do */
 	const struct name_table *names;
 	bool command_line_only; /* has no sense in a file */
 	bool reloadable;        /* a running daemon can take a new value */

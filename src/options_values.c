@@ -108,6 +108,8 @@ static int size_parse(const struct option_spec *option, const char *value, uint6
 	if (number < option->minimum || (option->maximum && number > option->maximum))
 		return fail(why, "must be from %llu to %llu bytes", (unsigned long long)option->minimum,
 			    (unsigned long long)(option->maximum ? option->maximum : UINT64_MAX));
+	if (option->power_of_two && number & (number - 1))
+		return fail(why, "must be a power of two, such as 4096 or 16M");
 	*bytes = number;
 	return 0;
 }

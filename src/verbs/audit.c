@@ -57,11 +57,12 @@ static const struct option_spec specs[] = {
 	 .help = "also counters that nothing was counted under"},
 	{.long_name = "ring-size",
 	 .argument = "BYTES",
-	 .type = OPTION_U64,
+	 .type = OPTION_SIZE,
 	 .minimum = 4096,
 	 .maximum = 1ULL << 30,
+	 .power_of_two = true,
 	 .offset = AT(watch.ring_bytes),
-	 .help = "of each CPU's ring buffer: a power of two (16 MiB over the CPUs, 1 MiB at least)"},
+	 .help = "of each CPU's ring buffer: a power of two (16M over the CPUs, 1M at least)"},
 };
 
 const struct option_verb audit_verb = {
@@ -236,7 +237,5 @@ int verb_audit(int argc, char **argv)
 	outcome = options_parse(&audit_verb, argc, argv, &audit, &first);
 	if (outcome)
 		return outcome == OPTIONS_HELP ? EXIT_DONE : EXIT_USAGE;
-	if (watch_ring_check(&audit_verb, &audit.watch))
-		return EXIT_USAGE;
 	return audit_run(&audit);
 }

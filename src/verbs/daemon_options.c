@@ -72,6 +72,7 @@ static const struct option_spec specs[] = {
 	 .type = OPTION_SIZE,
 	 .minimum = 4096,
 	 .maximum = 1ULL << 30,
+	 .power_of_two = true,
 	 AT(ring_bytes),
 	 .help = "of each CPU's ring buffer: a power of two (16M over the CPUs, 1M at least)"},
 	{.long_name = "tier",
@@ -299,14 +300,6 @@ static int file_read(struct daemon_settings *settings, const char *given)
 	return status;
 }
 
-/* What the table cannot say. */
-static int options_check(const struct daemon_options *options)
-{
-	if (options->ring_bytes & (options->ring_bytes - 1))
-		return options_error(&daemon_verb, "ring-size", "not a power of two, such as 16M");
-	return 0;
-}
-
 int daemon_settings_read(struct daemon_settings *settings, int argc, char **argv)
 {
 	struct daemon_options given;
@@ -322,8 +315,6 @@ int daemon_settings_read(struct daemon_settings *settings, int argc, char **argv
 	outcome = file_read(settings, given.config);
 	if (!outcome)
 		outcome = options_parse(&daemon_verb, argc, argv, &settings->options, &first);
-	if (!outcome)
-		outcome = options_check(&settings->options);
 	if (outcome)
 		daemon_settings_free(settings);
 	return outcome;

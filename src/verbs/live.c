@@ -15,12 +15,8 @@ static int watch_parse(const struct option_verb *verb, int argc, char **argv, st
 
 	watch_options_init(options);
 	outcome = options_parse(verb, argc, argv, options, first);
-	if (outcome)
-		return outcome;
-	outcome = watch_ring_check(verb, options);
-	if (outcome)
-		return outcome;
-	return pipeline_options_finish(verb, &options->pipeline, options->only_v4, options->only_v6);
+	return outcome ? outcome
+		       : pipeline_options_finish(verb, &options->pipeline, options->only_v4, options->only_v6);
 }
 
 static int legend_print(void)

@@ -46,11 +46,12 @@ static const struct option_spec specs[] = {
 	 .help = "keep the raw events too, for lastack replay"},
 	{.long_name = "ring-size",
 	 .argument = "BYTES",
-	 .type = OPTION_U64,
+	 .type = OPTION_SIZE,
 	 .minimum = 4096,
 	 .maximum = 1ULL << 30,
+	 .power_of_two = true,
 	 .offset = offsetof(struct watch_options, ring_bytes),
-	 .help = "of each CPU's ring buffer: a power of two (16 MiB over the CPUs, 1 MiB at least)"},
+	 .help = "of each CPU's ring buffer: a power of two (16M over the CPUs, 1M at least)"},
 	{.long_name = "owner-interval",
 	 .argument = "SECONDS",
 	 .type = OPTION_DURATION,
@@ -103,13 +104,6 @@ void watch_options_init(struct watch_options *options)
 	memset(options, 0, sizeof(*options));
 	pipeline_options_init(&options->pipeline);
 	options->owner_interval_ns = 10000000000ULL;
-}
-
-int watch_ring_check(const struct option_verb *verb, const struct watch_options *options)
-{
-	if (options->ring_bytes & (options->ring_bytes - 1))
-		return options_error(verb, "--ring-size", "not a power of two, such as 16777216");
-	return 0;
 }
 
 /* ---- setting up ---------------------------------------------------------------------------------- */

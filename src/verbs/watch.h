@@ -26,8 +26,6 @@ extern const struct name_table hook_tier_names; /* enum hook_tier */
 
 /* Defaults of every option. */
 void watch_options_init(struct watch_options *options);
-/* 0, or what options_error() returns after saying what is wrong with --ring-size. */
-int watch_ring_check(const struct option_verb *verb, const struct watch_options *options);
 
 /* Watches until told to stop. Returns an exit status after saying what went wrong. */
 int watch_run(const char *verb, struct watch_options *options);

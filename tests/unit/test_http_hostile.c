@@ -42,6 +42,16 @@ static int close_server(void **state)
 	return 0;
 }
 
+/* The next reply, which is the last. */
+static void ends_with_408(int fd)
+{
+	struct http_reply reply = http_reply_read(&fixture, fd, false);
+
+	assert_int_equal(reply.status, 408);
+	free(reply.body);
+	close(fd);
+}
+
 static void check_good(void)
 {
 	assert_int_equal(http_ask(&fixture, GOOD, strlen(GOOD)).status, 200);
@@ -97,17 +107,13 @@ static void a_request_that_is_just_in_time_is_served(void **state)
 static void a_silent_client_gets_408(void **state)
 {
 	int fd = http_connect(&fixture);
-	struct http_reply reply;
 
 	(void)state;
 	http_settle(&fixture);
 	http_advance(&fixture, TIMEOUT_NS - 1);
 	assert_int_equal(http_counts(&fixture).clients, 1);
 	http_advance(&fixture, HTTP_SECOND_NS);
-	reply = http_reply_read(&fixture, fd, false);
-	assert_int_equal(reply.status, 408);
-	free(reply.body);
-	close(fd);
+	ends_with_408(fd);
 	assert_int_equal(http_counts(&fixture).clients, 0);
 }
 
@@ -116,16 +122,12 @@ static void a_body_that_does_not_come_gets_408(void **state)
 {
 	static const char request[] = "GET /metrics HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nabcd";
 	int fd = http_connect(&fixture);
-	struct http_reply reply;
 
 	(void)state;
 	http_send(&fixture, fd, request, strlen(request));
 	http_settle(&fixture);
 	http_advance(&fixture, TIMEOUT_NS + HTTP_SECOND_NS);
-	reply = http_reply_read(&fixture, fd, false);
-	assert_int_equal(reply.status, 408);
-	free(reply.body);
-	close(fd);
+	ends_with_408(fd);
 	assert_int_equal(fixture.sample.asked, 0);
 }
 
@@ -156,7 +158,6 @@ static void a_slow_second_request_gets_408(void **state)
 {
 	static const char half[] = "GET /metrics HTTP/1.1\r\nHost:";
 	int fd = http_connect(&fixture);
-	struct http_reply reply;
 
 	(void)state;
 	http_send(&fixture, fd, GOOD, strlen(GOOD));
@@ -164,10 +165,7 @@ static void a_slow_second_request_gets_408(void **state)
 	http_send(&fixture, fd, half, strlen(half));
 	http_settle(&fixture);
 	http_advance(&fixture, TIMEOUT_NS + HTTP_SECOND_NS);
-	reply = http_reply_read(&fixture, fd, false);
-	assert_int_equal(reply.status, 408);
-	free(reply.body);
-	close(fd);
+	ends_with_408(fd);
 }
 
 /* It asks and asks, and reads nothing: what waits for it is bounded by the buffers of its socket. */

@@ -27,6 +27,7 @@ struct sample_options {
 	enum report_format format;
 	uint64_t causes;
 	struct port_list ports;
+	uint64_t bytes;
 	int even;
 };
 
@@ -83,6 +84,14 @@ static const struct option_spec sample_specs[] = {
 	 .help = "these local ports",
 	 .type = OPTION_PORTS,
 	 .offset = AT(ports)},
+	{.long_name = "ring-size",
+	 .argument = "BYTES",
+	 .help = "a power of two",
+	 .type = OPTION_SIZE,
+	 .offset = AT(bytes),
+	 .minimum = 4096,
+	 .maximum = 1 << 20,
+	 .power_of_two = true},
 	{.long_name = "even",
 	 .argument = "N",
 	 .help = "an even number",
@@ -138,7 +147,7 @@ static void right_lines_are_understood(void **state)
 
 	(void)state;
 	assert_int_equal(parse_captured("live -e file -p 42 --interval=0.25 -ojson --cause refused,memory -L 80,443 "
-					"--local-port 8000-8010 --even 4",
+					"--local-port 8000-8010 --ring-size 8K --even 4",
 					&options, &first, stderr),
 			 OPTIONS_GO);
 	assert_string_equal(captured, "");
@@ -153,8 +162,9 @@ static void right_lines_are_understood(void **state)
 	assert_int_equal(options.ports.ranges[1].last, 443);
 	assert_int_equal(options.ports.ranges[2].first, 8000);
 	assert_int_equal(options.ports.ranges[2].last, 8010);
+	assert_int_equal(options.bytes, 8192);
 	assert_int_equal(options.even, 4);
-	assert_int_equal(first, 14); /* "file" has gone behind the options */
+	assert_int_equal(first, 16); /* "file" has gone behind the options */
 	assert_int_equal(parse_captured("live", &options, &first, stderr), OPTIONS_GO);
 	assert_int_equal(first, 1);
 	assert_int_equal(options.pid, 42);
@@ -184,6 +194,10 @@ static void wrong_lines_change_nothing(void **state)
 		{"live -e -L 9-8", "lastack: live: --local-port 9-8: must be ports"},
 		{"live -e -L 65536", "lastack: live: --local-port 65536: must be ports"},
 		{"live -e -L 1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17", "lastack: live: --local-port 1,2"},
+		{"live -e --ring-size 5000",
+		 "lastack: live: --ring-size 5000: must be a power of two, such as 4096 or 16M\n"},
+		{"live -e --ring-size 6K", "lastack: live: --ring-size 6K: must be a power of two"},
+		{"live -e --ring-size 2K", "lastack: live: --ring-size 2K: must be from 4096 to 1048576 bytes\n"},
 		{"live -e --even 3", "lastack: live: --even 3: must be even\n"},
 		{"live -e --pid", "lastack: live: --pid: needs a value: PID\n"},
 		{"live -e -p", "lastack: live: --pid: needs a value: PID\n"},
