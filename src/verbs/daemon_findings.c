@@ -7,10 +7,19 @@
 #include "report/finding_line.h"
 #include "verbs/daemon_findings.h"
 
+/* Several processes of one program have no pid, but a name. */
+static bool is_same_owner(const struct finding *one, const struct finding *other)
+{
+	if (one->process_count < 2 || other->process_count < 2)
+		return one->pid == other->pid && one->process_count == other->process_count;
+	return one->cgroup == other->cgroup && one->uid == other->uid &&
+	       !memcmp(one->comm, other->comm, sizeof(one->comm));
+}
+
 /* Of the same thing, whatever its numbers are by now. */
 static bool is_same(const struct finding *one, const struct finding *other)
 {
-	return one->kind == other->kind && one->netns == other->netns && one->pid == other->pid &&
+	return is_same_owner(one, other) && one->kind == other->kind && one->netns == other->netns &&
 	       one->local_port == other->local_port && one->remote_port == other->remote_port &&
 	       one->destination.family == other->destination.family &&
 	       one->destination.bits == other->destination.bits &&

@@ -18,7 +18,7 @@ static const char *const format_texts[] = {"table", "json"};
 static const struct name_table format_names = {format_texts, 2}; /* enum report_format without CSV */
 
 static const struct option_spec specs[] = {
-	FILTER_OPTIONS(struct probe_options),
+	LIVE_FILTER_OPTIONS(struct probe_options),
 	ADDRESS_OPTIONS(struct probe_options),
 	{.long_name = "state",
 	 .argument = "STATE,...",
@@ -309,8 +309,6 @@ static int options_check(struct probe_options *options, int words)
 {
 	if (pipeline_options_finish(&probe_verb, &options->pipeline, options->only_v4, options->only_v6))
 		return -EINVAL;
-	if (options->pipeline.filter.classes || options->pipeline.filter.causes)
-		return options_error(&probe_verb, "--class and --cause", "a connection that lives has neither");
 	if (!options->recover && !words && !options->all && !is_filtered(options))
 		return options_error(&probe_verb, "which connections?",
 				     "an id, a cookie or a filter says; --all takes every one");

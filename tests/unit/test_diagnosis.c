@@ -294,7 +294,7 @@ static void held_fin_wait2(void **state)
 	NOT_FOUND(event);
 }
 
-static void pile_up(uint8_t state, unsigned count, uint64_t age_ms)
+static void pile_up(uint8_t state, unsigned count, uint64_t age_ms, uint8_t retransmits)
 {
 	diagnosed_begin(&d);
 	for (unsigned cookie = 1; cookie <= count; cookie++) {
@@ -304,7 +304,7 @@ static void pile_up(uint8_t state, unsigned count, uint64_t age_ms)
 		event.header.flags = EVENT_SOCKET_DEAD;
 		event.header.pid = 0;
 		event.source = EXISTING_TCP;
-		event.retransmits = 2;
+		event.retransmits = retransmits;
 		feed(&d.fixture, &event);
 	}
 	diagnose(&d, 1);
@@ -323,18 +323,79 @@ static void pile_ups(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		pile_up(cases[i].state, 20, 11000);
+		pile_up(cases[i].state, 20, 11000, 2);
 		assert_int_equal(only(&d, cases[i].kind)->facts[FACT_ORPHANED], 20);
 		assert_int_equal(d.findings[0].pid, 0);
 		assert_int_equal(d.findings[0].certainty, CERTAINTY_LIKELY);
 		diagnosed_end(&d);
-		pile_up(cases[i].state, 19, 11000);
+		pile_up(cases[i].state, 19, 11000, 2);
 		none(&d);
 		diagnosed_end(&d);
-		pile_up(cases[i].state, 20, 9000);
+		pile_up(cases[i].state, 20, 9000, 2);
 		none(&d);
 		diagnosed_end(&d);
 	}
+}
+
+/* One alone is worth saying once its FIN was sent again and again; in a pile-up it is not said once more. */
+static void one_fin_without_an_answer(void **state)
+{
+	static const uint8_t states[] = {TCP_FIN_WAIT1, TCP_CLOSING, TCP_LAST_ACK};
+	struct event_existing event;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(states); i++) {
+		event = listed(0, 1, states[i]);
+		quiet_for(&event, 11000);
+		event.retransmits = 2;
+		NOT_FOUND(event);
+		event.retransmits = 3;
+		FOUND(event, FINDING_FIN_UNANSWERED, CERTAINTY_POSSIBLE);
+		event.retransmits = 5;
+		FOUND(event, FINDING_FIN_UNANSWERED, CERTAINTY_LIKELY);
+		quiet_for(&event, 9000);
+		NOT_FOUND(event);
+	}
+	pile_up(TCP_LAST_ACK, 19, 11000, 3);
+	assert_int_equal(only(&d, FINDING_FIN_UNANSWERED)->count, 19);
+	diagnosed_end(&d);
+	pile_up(TCP_LAST_ACK, 20, 11000, 3);
+	only(&d, FINDING_LAST_ACK_PILEUP);
+	diagnosed_end(&d);
+}
+
+/* ---- connects that nobody answers ------------------------------------------------------------------------- */
+
+static void connect_to_silence(unsigned count, uint8_t retransmits)
+{
+	diagnosed_begin(&d);
+	for (unsigned cookie = 1; cookie <= count; cookie++) {
+		struct event_existing event = listed(0, cookie, TCP_SYN_SENT);
+
+		event.silent_ticks = UINT32_MAX;
+		event.retransmits = retransmits;
+		feed(&d.fixture, &event);
+	}
+	diagnose(&d, 1);
+}
+
+static void connects_without_an_answer(void **state)
+{
+	(void)state;
+	connect_to_silence(5, 2);
+	assert_int_equal(only(&d, FINDING_SYN_SENT_UNANSWERED)->count, 5);
+	assert_int_equal(d.findings[0].certainty, CERTAINTY_POSSIBLE);
+	assert_int_equal(d.findings[0].remote_port, 80);
+	diagnosed_end(&d);
+	connect_to_silence(5, 3);
+	assert_int_equal(only(&d, FINDING_SYN_SENT_UNANSWERED)->certainty, CERTAINTY_LIKELY);
+	diagnosed_end(&d);
+	connect_to_silence(4, 3);
+	none(&d);
+	diagnosed_end(&d);
+	connect_to_silence(5, 0); /* a burst of connects under way */
+	none(&d);
+	diagnosed_end(&d);
 }
 
 /* ---- windows ----------------------------------------------------------------------------------------------- */
@@ -606,6 +667,8 @@ int main(void)
 		cmocka_unit_test(slow_keepalive),
 		cmocka_unit_test(held_fin_wait2),
 		cmocka_unit_test(pile_ups),
+		cmocka_unit_test(one_fin_without_an_answer),
+		cmocka_unit_test(connects_without_an_answer),
 		cmocka_unit_test(a_peer_that_does_not_read),
 		cmocka_unit_test(a_process_that_does_not_read),
 		cmocka_unit_test(full_queues),
