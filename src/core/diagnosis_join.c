@@ -67,7 +67,7 @@ static bool is_kin(const struct group *one, const struct group *other)
 static void process_insert(struct finding *finding, struct finding_process process)
 {
 	uint32_t count = finding->process_count < FINDING_PROCESSES_MAX ? finding->process_count
-									  : FINDING_PROCESSES_MAX;
+									: FINDING_PROCESSES_MAX;
 	uint32_t at = count;
 
 	while (at > 0 && finding->processes[at - 1].count < process.count)

@@ -259,8 +259,6 @@ static int probe_with(struct probing *probing, const struct probe_journal_entrie
 	status = entries->count ? recover(probing, entries) : EXIT_DONE;
 	if (status == EXIT_DONE && !options->recover)
 		status = probe_all(probing);
-	else if (!entries->count && options->recover)
-		fprintf(stderr, "lastack: %s: there is nothing to be put back\n", probe_verb.name);
 	prober_close(probing->run.prober);
 	return status;
 }
@@ -285,6 +283,8 @@ static int probe_run(struct probing *probing)
 	status = probe_journal_read(&journal, &entries, &why);
 	if (status)
 		status = fail_errno(options->state_dir, status, why);
+	else if (options->recover && !entries.count) /* the unit asks at each start: no program is loaded for that */
+		fprintf(stderr, "lastack: %s: there is nothing to be put back\n", probe_verb.name);
 	else
 		status = probe_with(probing, &entries);
 	probe_journal_entries_free(&entries);

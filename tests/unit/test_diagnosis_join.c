@@ -244,8 +244,8 @@ static void pile_ups_of_all_workers(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(by_their_parent),          cmocka_unit_test(by_their_listener),
-		cmocka_unit_test(not_by_a_port_alone),      cmocka_unit_test(who_has_most_comes_first),
+		cmocka_unit_test(by_their_parent),         cmocka_unit_test(by_their_listener),
+		cmocka_unit_test(not_by_a_port_alone),     cmocka_unit_test(who_has_most_comes_first),
 		cmocka_unit_test(pile_ups_of_all_workers),
 	};
 
