@@ -221,6 +221,11 @@ static uint64_t silent_since_ns(const struct subject *subject)
 	return silent < subject->now_ns ? subject->now_ns - silent : 0;
 }
 
+static bool keepalive_is_on(const struct subject *subject)
+{
+	return subject->facts->flags & EVENT_KEEPALIVE_ON;
+}
+
 static bool rule_unacked(struct subject *subject)
 {
 	const struct live_facts *facts = subject->facts;
@@ -253,7 +258,7 @@ static bool rule_probing(struct subject *subject)
 		fact(subject, FACT_SILENT, silent_ns(subject));
 	if (facts->flags & EVENT_WINDOW_ZERO && facts->unacked_bytes)
 		fact_give_up(subject, retries_ns(facts->retries));
-	else
+	else if (keepalive_is_on(subject)) /* else these are the probes of somebody who switched it off again */
 		fact_give_up(subject, (facts->keepalive_idle_s +
 				       (uint64_t)facts->keepalive_interval_s * facts->keepalive_probes) *
 					      NS_PER_S);
@@ -323,11 +328,6 @@ static bool is_quiet(const struct subject *subject, uint64_t limit_ns)
 
 	return subject->connection->state == TCP_ESTABLISHED && subject->facts && !subject->facts->unacked_bytes &&
 	       silent != UINT64_MAX && silent >= limit_ns && !is_on_this_host(subject->connection);
-}
-
-static bool keepalive_is_on(const struct subject *subject)
-{
-	return subject->facts->flags & EVENT_KEEPALIVE_ON;
 }
 
 static bool rule_silent(struct subject *subject)

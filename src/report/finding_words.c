@@ -46,9 +46,9 @@ static const struct kind_words words[FINDING_KIND_COUNT] = {
 	[FINDING_HALF_OPEN_PROBING] =
 		{.explain = "Probes on {connections} {place} get no answer: the peer or the path to it {maybe}.",
 		 .why = {"one or two lost probes may be chance", "several probes in a row were lost"},
-		 .advice = "Prove it with lastack probe. Check whether the peer is up and reachable. The kernel ends "
-			   "these "
-			   "connections itself when its probes have run out.",
+		 .advice = "Prove it with lastack probe. Check whether the peer is up and reachable. While keepalive "
+			   "is on, the "
+			   "kernel ends these connections itself when its probes have run out.",
 		 .command = PROBE},
 	[FINDING_HALF_OPEN_SILENT] =
 		{.explain = "Nothing has been heard on {connections} {place} for long, and nothing would have told if "

@@ -225,6 +225,11 @@ static void unanswered_probes(void **state)
 	diagnose_one(&event);
 	assert_int_equal(d.findings[0].facts[FACT_GIVE_UP], (60 + 6 * 10 - 80) * NS_PER_S);
 	diagnosed_end(&d);
+	/* Somebody else's probes: lastack probe has been here, and has put keepalive back to off. */
+	keepalive_off(&event);
+	diagnose_one(&event);
+	assert_false(finding_has(only(&d, FINDING_HALF_OPEN_PROBING), FACT_GIVE_UP));
+	diagnosed_end(&d);
 }
 
 static void silence(void **state)
