@@ -205,6 +205,22 @@ void groups_add(struct diagnosis *diagnosis, const struct connection *connection
 	group_kinship(diagnosis, group, connection);
 }
 
+/* Ports are used up by all that go there: an owner is told only where it is one process. */
+static void owner_of_all(struct group *group, const struct connection *connection)
+{
+	struct finding *finding = &group->finding;
+	bool known = connection->source != SOURCE_UNKNOWN;
+
+	if (!group->several_owners && known && (finding->count == 1 || finding->pid == connection->pid)) {
+		owner_take(finding, connection);
+		finding->processes[0] = (struct finding_process){finding->pid, finding->count};
+		return;
+	}
+	group->several_owners = true;
+	finding->pid = finding->process_count = 0;
+	memset(finding->comm, 0, sizeof(finding->comm));
+}
+
 void groups_add_port(struct diagnosis *diagnosis, const struct connection *connection, bool minisock)
 {
 	const struct diagnosis_netns *netns = netns_find(diagnosis, connection->tuple.netns);
@@ -237,6 +253,7 @@ void groups_add_port(struct diagnosis *diagnosis, const struct connection *conne
 		return;
 	}
 	suspicion_join(&group->finding, &suspicion);
+	owner_of_all(group, connection);
 	if (!minisock)
 		connection_join(diagnosis, &group->finding, connection);
 }

@@ -49,6 +49,7 @@ _Static_assert(sizeof(struct group_key) == 48, "no padding");
 /* Whether groups of several processes are one finding is judged when all are there. */
 struct group {
 	struct group_key key;
+	bool several_owners;                   /* and so none is told */
 	bool has_kinship;                      /* the next three are filled */
 	uint32_t forked_from;                  /* what the process was forked from, without exec(); 0: not known */
 	uint8_t listener_family;               /* 0: not known, or several listeners */

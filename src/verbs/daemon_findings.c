@@ -10,6 +10,8 @@
 /* Several processes of one program have no pid, but a name. */
 static bool is_same_owner(const struct finding *one, const struct finding *other)
 {
+	if (one->kind == FINDING_PORT_EXHAUSTION) /* of whoever goes there */
+		return true;
 	if (one->process_count < 2 || other->process_count < 2)
 		return one->pid == other->pid && one->process_count == other->process_count;
 	return one->cgroup == other->cgroup && one->uid == other->uid &&

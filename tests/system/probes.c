@@ -48,8 +48,8 @@ socklen_t peer_address(struct sockaddr_storage *storage, int family, unsigned ne
 	v4->sin_port = htons(port); /* at the same place in both families */
 	if (net == PEER_ANY)
 		return family == AF_INET ? sizeof(*v4) : sizeof(*v6);
-	if (net == PEER_ITSELF)
-		snprintf(text, sizeof(text), family == AF_INET ? "10.98.0.2" : "fd98::2");
+	if (net == PEER_ITSELF || net == PEER_OURS)
+		snprintf(text, sizeof(text), family == AF_INET ? "10.98.0.%d" : "fd98::%d", net == PEER_OURS ? 1 : 2);
 	else
 		snprintf(text, sizeof(text), family == AF_INET ? "10.99.%u.%u" : "fd99:0:0:%u::%u", net, host);
 	CHECK(inet_pton(family, text, family == AF_INET ? (void *)&v4->sin_addr : (void *)&v6->sin6_addr) == 1,

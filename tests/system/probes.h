@@ -25,6 +25,7 @@ void peers_reboot(void);
  */
 #define PEER_ITSELF 256
 #define PEER_ANY    257 /* to listen */
+#define PEER_OURS   258 /* not theirs, but that of the host that is here */
 socklen_t peer_address(struct sockaddr_storage *storage, int family, unsigned net, unsigned host, uint16_t port);
 /* In the namespace that the caller is in, which should be the peers'. */
 int peer_listen(int family, uint16_t port);

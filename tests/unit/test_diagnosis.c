@@ -601,6 +601,25 @@ static void ports_that_run_out(void **state)
 	diagnosed_end(&d);
 }
 
+/* Where several processes go there, whose fault it is is not said. */
+static void ports_of_one_process_and_of_two(void **state)
+{
+	(void)state;
+	diagnosed_begin(&d);
+	diagnosis_netns_add(d.diagnosis, &numbers);
+	connect_many(80);
+	diagnose(&d, 1000);
+	assert_int_equal(only(&d, FINDING_PORT_EXHAUSTION)->pid, PID_CLIENT);
+	assert_int_equal(d.findings[0].process_count, 1);
+	assert_int_equal(d.findings[0].processes[0].count, 80);
+	FEED(&d.fixture, listed(1001, 990, TCP_ESTABLISHED));
+	diagnose(&d, 1002);
+	assert_int_equal(only(&d, FINDING_PORT_EXHAUSTION)->count, 81);
+	assert_int_equal(d.findings[0].process_count, 0);
+	assert_int_equal(d.findings[0].pid, 0);
+	diagnosed_end(&d);
+}
+
 /* ---- recent ends ------------------------------------------------------------------------------------------------ */
 
 static void end_at(uint64_t ms, enum connection_class class, enum connection_cause cause, uint8_t host)
@@ -680,6 +699,7 @@ int main(void)
 		cmocka_unit_test(handshakes_that_do_not_complete),
 		cmocka_unit_test(limits_of_the_kernel),
 		cmocka_unit_test(ports_that_run_out),
+		cmocka_unit_test(ports_of_one_process_and_of_two),
 		cmocka_unit_test(peers_that_fail_together),
 		cmocka_unit_test(ends_are_forgotten_with_time),
 	};
