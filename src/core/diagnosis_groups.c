@@ -21,12 +21,19 @@ struct finding_prefix prefix_of(unsigned family, const uint8_t address[EVENT_ADD
 }
 
 /* FNV-1a, begun at a seed that strangers do not know. */
-uint32_t bytes_hash(const void *bytes, size_t count, uint64_t seed)
+uint64_t bytes_hash_wide(const void *bytes, size_t count, uint64_t seed)
 {
 	uint64_t hash = seed ^ 0xcbf29ce484222325ULL;
 
 	for (size_t i = 0; i < count; i++)
 		hash = (hash ^ ((const uint8_t *)bytes)[i]) * 0x100000001b3ULL;
+	return hash;
+}
+
+uint32_t bytes_hash(const void *bytes, size_t count, uint64_t seed)
+{
+	uint64_t hash = bytes_hash_wide(bytes, count, seed);
+
 	return (uint32_t)(hash ^ hash >> 32);
 }
 
@@ -189,6 +196,15 @@ static void connection_join(struct diagnosis *diagnosis, struct finding *finding
 		finding->cookies[finding->cookie_count++] = connection->cookie;
 }
 
+static void remote_join(struct group *group, const uint8_t remote[EVENT_ADDRESS_BYTES])
+{
+	if (!group->has_remote)
+		memcpy(group->remote, remote, sizeof(group->remote));
+	else if (memcmp(group->remote, remote, sizeof(group->remote)))
+		group->several_remotes = true;
+	group->has_remote = true;
+}
+
 void groups_add(struct diagnosis *diagnosis, const struct connection *connection, const struct suspicion *suspicion)
 {
 	struct group_key key = key_make(diagnosis->tracker, connection, suspicion);
@@ -203,6 +219,7 @@ void groups_add(struct diagnosis *diagnosis, const struct connection *connection
 	owner_take(&group->finding, connection);
 	connection_join(diagnosis, &group->finding, connection);
 	group_kinship(diagnosis, group, connection);
+	remote_join(group, connection->tuple.remote);
 }
 
 /* Ports are used up by all that go there: an owner is told only where it is one process. */
@@ -386,6 +403,31 @@ static void memory_take(struct diagnosis *diagnosis)
 							     diagnosis->groups[i].finding.count};
 }
 
+/* Where all connections go to one address, that says more than its prefix. */
+static void destination_fill(const struct group *group, struct finding *finding)
+{
+	if (!finding->destination.family || !group->has_remote || group->several_remotes)
+		return;
+	finding->destination.bits = ADDRESS_BITS(finding->destination.family);
+	memcpy(finding->destination.address, group->remote, sizeof(group->remote));
+}
+
+/* Of several processes of one program it is not one of them, which may be another one at the next run. */
+static void identity_fill(const struct diagnosis *diagnosis, struct group *group)
+{
+	struct finding *finding = &group->finding;
+	struct group_key key = group->key;
+	uint64_t identity = diagnosis->seed;
+
+	if (finding->process_count > 1) {
+		key.pid = 0;
+		identity = bytes_hash_wide(finding->comm, sizeof(finding->comm), identity);
+		identity = bytes_hash_wide(&finding->uid, sizeof(finding->uid), identity);
+		identity = bytes_hash_wide(&finding->cgroup, sizeof(finding->cgroup), identity);
+	}
+	finding->identity = bytes_hash_wide(&key, sizeof(key), identity);
+}
+
 void groups_end(struct diagnosis *diagnosis)
 {
 	diagnosis->finding_count = 0;
@@ -400,6 +442,8 @@ void groups_end(struct diagnosis *diagnosis)
 			continue;
 		if (group->finding.kind == FINDING_PORT_EXHAUSTION)
 			exhaustion_fill(diagnosis, &group->finding);
+		destination_fill(group, &group->finding);
+		identity_fill(diagnosis, group);
 		finding_insert(diagnosis, &group->finding);
 	}
 }

@@ -49,7 +49,9 @@ _Static_assert(sizeof(struct group_key) == 48, "no padding");
 /* Whether groups of several processes are one finding is judged when all are there. */
 struct group {
 	struct group_key key;
-	bool several_owners;                   /* and so none is told */
+	bool several_owners; /* and so none is told */
+	bool has_remote, several_remotes;
+	uint8_t remote[EVENT_ADDRESS_BYTES];   /* where all go, unless it is several */
 	bool has_kinship;                      /* the next three are filled */
 	uint32_t forked_from;                  /* what the process was forked from, without exec(); 0: not known */
 	uint8_t listener_family;               /* 0: not known, or several listeners */
@@ -128,6 +130,7 @@ bool rules_handshakes(const struct diagnosis *diagnosis, const struct connection
 
 /* diagnosis_groups.c */
 struct finding_prefix prefix_of(unsigned family, const uint8_t address[EVENT_ADDRESS_BYTES]);
+uint64_t bytes_hash_wide(const void *bytes, size_t count, uint64_t seed);
 uint32_t bytes_hash(const void *bytes, size_t count, uint64_t seed);
 void groups_begin(struct diagnosis *diagnosis);
 /* Into the group of its owner and place. */

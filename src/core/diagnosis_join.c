@@ -129,7 +129,10 @@ void groups_join(struct diagnosis *diagnosis)
 			continue;
 		group->finding.processes[0] = (struct finding_process){group->key.pid, group->finding.count};
 		group->joined = kin_find(diagnosis, group);
-		if (group->joined)
-			finding_join(&group->joined->finding, &group->finding);
+		if (!group->joined)
+			continue;
+		finding_join(&group->joined->finding, &group->finding);
+		group->joined->several_remotes |= group->several_remotes ||
+						  memcmp(group->joined->remote, group->remote, sizeof(group->remote));
 	}
 }

@@ -128,9 +128,15 @@ static void processes_append(const json_t *object, struct text *words)
 static void owner_append(struct block *block, const json_t *object, struct text *words)
 {
 	const char *comm = report_member_text(object, "owner", "comm"), *cgroup, *container;
+	int64_t netns = report_member_number(object, NULL, "netns", 0);
 
-	if (!comm)
+	if (!comm && !netns)
 		return;
+	if (!comm) { /* without an owner it is at least known where */
+		text_append_i64(words, netns);
+		labelled_text(block, "netns", words);
+		return;
+	}
 	text_append_str(words, comm);
 	text_append_str(words, ", ");
 	processes_append(object, words);

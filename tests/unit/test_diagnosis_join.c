@@ -220,6 +220,53 @@ static void who_has_most_comes_first(void **state)
 	diagnosed_end(&d);
 }
 
+/* From run to run it is the same finding, whatever its numbers are; another worker does not make it another. */
+static void it_stays_itself(void **state)
+{
+	uint64_t identity, of_one;
+
+	(void)state;
+	two_workers(false, NULL);
+	identity = d.findings[0].identity;
+	FEED(&d.fixture, leaked(3, WORKER + 3, false));
+	diagnose(&d, 2000);
+	assert_int_equal(only(&d, FINDING_CLOSE_WAIT_LEAK)->process_count, 3);
+	assert_int_equal(d.findings[0].identity, identity);
+	diagnosed_end(&d);
+	two_workers(false, remote_port_alter);
+	assert_int_not_equal(d.findings[0].identity, d.findings[1].identity);
+	of_one = d.findings[0].identity;
+	FEED(&d.fixture, leaked(4, WORKER + 1, false)); /* one more of the first: it comes first then */
+	diagnose(&d, 2000);
+	assert_int_equal(d.count, 2);
+	assert_int_equal(d.findings[0].count, 2);
+	assert_int_equal(d.findings[0].identity, of_one);
+	diagnosed_end(&d);
+}
+
+static void host_alter(struct event_existing *event)
+{
+	event->tuple.remote[3]++;
+}
+
+/* One address is told where all go there, and stays the same finding when a second one of the prefix comes. */
+static void one_address_or_a_prefix(void **state)
+{
+	uint64_t identity;
+
+	(void)state;
+	two_workers(false, NULL);
+	assert_int_equal(only(&d, FINDING_CLOSE_WAIT_LEAK)->destination.bits, 32);
+	assert_int_equal(d.findings[0].destination.address[3], 2);
+	identity = d.findings[0].identity;
+	diagnosed_end(&d);
+	two_workers(false, host_alter);
+	assert_int_equal(only(&d, FINDING_CLOSE_WAIT_LEAK)->destination.bits, 24);
+	assert_int_equal(d.findings[0].destination.address[3], 0);
+	assert_int_equal(d.findings[0].identity, identity);
+	diagnosed_end(&d);
+}
+
 /* None of them alone has enough of them. */
 static void pile_ups_of_all_workers(void **state)
 {
@@ -246,7 +293,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(by_their_parent),         cmocka_unit_test(by_their_listener),
 		cmocka_unit_test(not_by_a_port_alone),     cmocka_unit_test(who_has_most_comes_first),
-		cmocka_unit_test(pile_ups_of_all_workers),
+		cmocka_unit_test(pile_ups_of_all_workers), cmocka_unit_test(it_stays_itself),
+		cmocka_unit_test(one_address_or_a_prefix),
 	};
 
 	return cmocka_run_group_tests_name("diagnosis_join", tests, NULL, NULL);
