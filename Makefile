@@ -197,7 +197,7 @@ install: all manual
 	install -D -m 0644 $(O)/lastack.bash $(TO)/share/bash-completion/completions/lastack
 	install -D -m 0644 packaging/lastack.sysusers $(TO)/lib/sysusers.d/lastack.conf
 	install -D -m 0644 packaging/lastack.service $(DESTDIR)$(UNITS)/lastack.service
-	sed -i 's|=/usr/bin/lastack |=$(PREFIX)/bin/lastack |' $(DESTDIR)$(UNITS)/lastack.service
+	sed -i 's|/usr/bin/lastack |$(PREFIX)/bin/lastack |' $(DESTDIR)$(UNITS)/lastack.service
 	$(foreach page,$(PAGES),install -D -m 0644 $(page) $(call page_to,$(page)) &&) true
 	[ -e $(CONFIG) ] || install -D -m 0644 packaging/lastack.conf $(CONFIG)
 	$(if $(DESTDIR),,@echo "as a service: systemd-sysusers && systemctl daemon-reload && systemctl enable --now lastack")

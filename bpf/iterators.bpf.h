@@ -76,6 +76,18 @@ static __always_inline void existing_fill_socket(struct event_existing *record, 
 	record->unacked_bytes = tp->write_seq - tp->snd_una;
 }
 
+/*
+ * The process that this one was forked from, if both run the same program still: a worker and its master, and not a
+ * command and its shell. exec() opens the program anew, fork() does not.
+ */
+static __always_inline __u32 forked_from(struct task_struct *task)
+{
+	struct task_struct *parent = BPF_CORE_READ(task, real_parent);
+	struct file *program = BPF_CORE_READ(task, mm, exe_file);
+
+	return program && program == BPF_CORE_READ(parent, mm, exe_file) ? BPF_CORE_READ(parent, tgid) : 0;
+}
+
 static __always_inline int handle_iterated_file(struct bpf_iter__task_file *ctx)
 {
 	struct event_existing record = {};
@@ -105,6 +117,8 @@ static __always_inline int handle_iterated_file(struct bpf_iter__task_file *ctx)
 	existing_fill_socket(&record, sk, tp);
 	record.source = EXISTING_FILE;
 	record.descriptor = ctx->fd;
+	if (record.state != TCP_LISTEN)
+		record.forked_from = forked_from(task);
 	bpf_probe_read_kernel(record.comm, sizeof(record.comm), task->comm);
 	bpf_seq_write(ctx->meta->seq, &record, sizeof(record));
 	return 0;

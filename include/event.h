@@ -330,10 +330,13 @@ struct event_existing {
 	__u32 accept_queue;   /* of a listener: connections that wait for accept() */
 	__u32 accept_max;     /* of a listener: one more than so many are not taken in */
 	__u32 syn_queue;      /* of a listener: handshakes under way */
-	__u32 drops;          /* of a listener: segments that it had no room for, or refused */
-	__u8 pending_timer;   /* icsk_pending */
-	__u8 retries;         /* in force for data, as `limit` in struct event_close */
-	__u8 has_details;     /* 1: the members above are filled */
+	union {
+		__u32 drops;       /* of a listener: segments that it had no room for, or refused */
+		__u32 forked_from; /* of others: the process that the holder was forked from, without exec(); 0: none */
+	};
+	__u8 pending_timer; /* icsk_pending */
+	__u8 retries;       /* in force for data, as `limit` in struct event_close */
+	__u8 has_details;   /* 1: the members above are filled */
 	__u8 pad;
 };
 

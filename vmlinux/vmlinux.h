@@ -251,9 +251,15 @@ struct sk_buff {
 	__u16 network_header;
 };
 
+struct mm_struct {
+	struct file *exe_file;
+};
+
 struct task_struct {
 	int pid;
 	int tgid;
+	struct task_struct *real_parent;
+	struct mm_struct *mm;
 	unsigned int flags;
 	int exit_code;
 	char comm[16];

@@ -108,7 +108,7 @@ struct live_facts {
 		uint32_t drops;
 	};
 	union {
-		uint32_t rto_ms;
+		uint32_t forked_from;  /* what the holder was forked from, without exec(); 0: none, or not known */
 		uint32_t drops_before; /* at the listing before */
 	};
 	uint32_t silent_ms;   /* since the last segment from the peer, UINT32_MAX: not known */

@@ -25,6 +25,7 @@ void diagnosis_limits_init(struct diagnosis_limits *limits)
 		.retransmits = 3,
 		.probes = 2,
 		.pileup = 20,
+		.connects = 5,
 		.handshakes = 128,
 		.cluster = 10,
 		.percent = 80,
@@ -217,8 +218,11 @@ static void look_at(void *arg, const struct connection *connection)
 	}
 	if (connection->queue == QUEUE_LIVE) {
 		diagnosis->running.live++;
-		if (rules_connection(diagnosis, connection, &suspicion))
+		if (rules_connection(diagnosis, connection, &suspicion)) {
 			groups_add(diagnosis, connection, &suspicion);
+			if (rules_unanswered_fin(diagnosis, &suspicion))
+				groups_add(diagnosis, connection, &suspicion);
+		}
 	} else if (tracker_has_minisock(diagnosis->tracker, connection)) {
 		diagnosis->running.minisocks++;
 	}

@@ -25,6 +25,7 @@ struct diagnosis_limits {
 	uint32_t retransmits;   /* in a row, unanswered */
 	uint32_t probes;        /* likewise */
 	uint32_t pileup;        /* connections to one place whose FIN is not acknowledged */
+	uint32_t connects;      /* to one place that nobody answers */
 	uint32_t handshakes;    /* at one listener */
 	uint32_t cluster;       /* ends of one kind */
 	uint32_t percent;       /* of a limit of the kernel's */
@@ -54,6 +55,8 @@ struct diagnosis_limits {
 	X(__VA_ARGS__, probes, U32, "probes", "COUNT", 1, 255, "so are so many probes (2)")                            \
 	X(__VA_ARGS__, pileup, U32, "pileup", "COUNT", 1, 4294967294,                                                  \
 	  "so many connections whose FIN is not answered, to one place (20)")                                          \
+	X(__VA_ARGS__, connects, U32, "connects", "COUNT", 1, 4294967294,                                              \
+	  "so many connects to one place that are not answered (5)")                                                   \
 	X(__VA_ARGS__, handshakes, U32, "handshakes", "COUNT", 1, 4294967294,                                          \
 	  "so many handshakes at one listener that do not complete (128)")                                             \
 	X(__VA_ARGS__, cluster, U32, "cluster", "COUNT", 1, 4294967294,                                                \

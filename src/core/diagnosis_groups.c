@@ -21,12 +21,19 @@ struct finding_prefix prefix_of(unsigned family, const uint8_t address[EVENT_ADD
 }
 
 /* FNV-1a, begun at a seed that strangers do not know. */
-uint32_t bytes_hash(const void *bytes, size_t count, uint64_t seed)
+uint64_t bytes_hash_wide(const void *bytes, size_t count, uint64_t seed)
 {
 	uint64_t hash = seed ^ 0xcbf29ce484222325ULL;
 
 	for (size_t i = 0; i < count; i++)
 		hash = (hash ^ ((const uint8_t *)bytes)[i]) * 0x100000001b3ULL;
+	return hash;
+}
+
+uint32_t bytes_hash(const void *bytes, size_t count, uint64_t seed)
+{
+	uint64_t hash = bytes_hash_wide(bytes, count, seed);
+
 	return (uint32_t)(hash ^ hash >> 32);
 }
 
@@ -120,7 +127,7 @@ enum fact_how {
 #define FACT_HOW_LINE(name, text, unit, how) [name] = FACT_##how,
 static const uint8_t fact_how[] = {FINDING_FACTS(FACT_HOW_LINE)};
 
-static void fact_join(struct finding *finding, enum finding_fact fact, uint64_t value)
+void fact_join(struct finding *finding, enum finding_fact fact, uint64_t value)
 {
 	uint64_t *joined = &finding->facts[fact];
 	bool replaces = !finding_has(finding, fact) || (fact_how[fact] == FACT_MAX && value > *joined) ||
@@ -145,7 +152,7 @@ static void suspicion_join(struct finding *finding, const struct suspicion *susp
 	finding->count += (uint32_t)suspicion->weight;
 }
 
-static void owner_join(struct finding *finding, const struct connection *connection)
+static void owner_take(struct finding *finding, const struct connection *connection)
 {
 	if (!finding->cgroup)
 		finding->cgroup = connection->cgroup;
@@ -153,29 +160,29 @@ static void owner_join(struct finding *finding, const struct connection *connect
 		return;
 	finding->pid = connection->pid;
 	finding->uid = connection->uid;
+	finding->process_count = 1;
 	memcpy(finding->comm, connection->comm, sizeof(finding->comm));
 }
 
-static void peer_join(struct finding *finding, const struct connection *connection)
+void finding_peers_add(struct finding *finding, const struct finding_prefix *prefix, uint32_t count)
 {
-	struct finding_prefix prefix = prefix_of(connection->family, connection->tuple.remote);
-
 	for (uint32_t i = 0; i < finding->peer_count; i++) {
-		if (!memcmp(&finding->peers[i].prefix, &prefix, sizeof(prefix))) {
-			finding->peers[i].count++;
+		if (!memcmp(&finding->peers[i].prefix, prefix, sizeof(*prefix))) {
+			finding->peers[i].count += count;
 			return;
 		}
 	}
 	if (finding->peer_count == FINDING_PEERS_MAX) {
-		finding->peers_more++;
+		finding->peers_more += count;
 		return;
 	}
-	finding->peers[finding->peer_count++] = (struct finding_peers){prefix, 1};
+	finding->peers[finding->peer_count++] = (struct finding_peers){*prefix, count};
 }
 
 static void connection_join(struct diagnosis *diagnosis, struct finding *finding, const struct connection *connection)
 {
 	const struct live_facts *facts = tracker_facts(diagnosis->tracker, connection);
+	struct finding_prefix prefix = prefix_of(connection->family, connection->tuple.remote);
 
 	if (facts && facts->descriptor >= 0) {
 		if (finding->descriptor_count < FINDING_DESCRIPTORS_MAX)
@@ -184,9 +191,18 @@ static void connection_join(struct diagnosis *diagnosis, struct finding *finding
 	}
 	if (connection->state == TCP_LISTEN)
 		return;
-	peer_join(finding, connection);
+	finding_peers_add(finding, &prefix, 1);
 	if (finding->cookie_count < FINDING_SHOWN_MAX)
 		finding->cookies[finding->cookie_count++] = connection->cookie;
+}
+
+static void remote_join(struct group *group, const uint8_t remote[EVENT_ADDRESS_BYTES])
+{
+	if (!group->has_remote)
+		memcpy(group->remote, remote, sizeof(group->remote));
+	else if (memcmp(group->remote, remote, sizeof(group->remote)))
+		group->several_remotes = true;
+	group->has_remote = true;
 }
 
 void groups_add(struct diagnosis *diagnosis, const struct connection *connection, const struct suspicion *suspicion)
@@ -200,8 +216,26 @@ void groups_add(struct diagnosis *diagnosis, const struct connection *connection
 		return;
 	}
 	suspicion_join(&group->finding, suspicion);
-	owner_join(&group->finding, connection);
+	owner_take(&group->finding, connection);
 	connection_join(diagnosis, &group->finding, connection);
+	group_kinship(diagnosis, group, connection);
+	remote_join(group, connection->tuple.remote);
+}
+
+/* Ports are used up by all that go there: an owner is told only where it is one process. */
+static void owner_of_all(struct group *group, const struct connection *connection)
+{
+	struct finding *finding = &group->finding;
+	bool known = connection->source != SOURCE_UNKNOWN;
+
+	if (!group->several_owners && known && (finding->count == 1 || finding->pid == connection->pid)) {
+		owner_take(finding, connection);
+		finding->processes[0] = (struct finding_process){finding->pid, finding->count};
+		return;
+	}
+	group->several_owners = true;
+	finding->pid = finding->process_count = 0;
+	memset(finding->comm, 0, sizeof(finding->comm));
 }
 
 void groups_add_port(struct diagnosis *diagnosis, const struct connection *connection, bool minisock)
@@ -236,6 +270,7 @@ void groups_add_port(struct diagnosis *diagnosis, const struct connection *conne
 		return;
 	}
 	suspicion_join(&group->finding, &suspicion);
+	owner_of_all(group, connection);
 	if (!minisock)
 		connection_join(diagnosis, &group->finding, connection);
 }
@@ -255,12 +290,13 @@ void groups_add_plain(struct diagnosis *diagnosis, const struct group_key *key, 
 
 /* The higher, the sooner somebody must get up. */
 static const uint8_t urgency[FINDING_KIND_COUNT] = {
-	[FINDING_PORT_EXHAUSTION] = 6,         [FINDING_ACCEPT_OVERFLOW] = 6,    [FINDING_TIME_WAIT_PRESSURE] = 5,
-	[FINDING_ORPHAN_PRESSURE] = 5,         [FINDING_CLOSE_WAIT_LEAK] = 4,    [FINDING_HALF_OPEN_UNACKED] = 4,
-	[FINDING_HALF_OPEN_PROBING] = 4,       [FINDING_ZERO_WINDOW_STALL] = 4,  [FINDING_PEER_CLUSTER] = 3,
-	[FINDING_SYN_RECV_PILEUP] = 3,         [FINDING_LAST_ACK_PILEUP] = 2,    [FINDING_CLOSING_PILEUP] = 2,
-	[FINDING_FIN_WAIT1_PILEUP] = 2,        [FINDING_FIN_WAIT2_HELD] = 2,     [FINDING_HALF_OPEN_SILENT] = 1,
-	[FINDING_CANNOT_NOTICE_DEAD_PEER] = 0, [FINDING_KEEPALIVE_TOO_SLOW] = 0,
+	[FINDING_PORT_EXHAUSTION] = 6,     [FINDING_ACCEPT_OVERFLOW] = 6,   [FINDING_TIME_WAIT_PRESSURE] = 5,
+	[FINDING_ORPHAN_PRESSURE] = 5,     [FINDING_CLOSE_WAIT_LEAK] = 4,   [FINDING_HALF_OPEN_UNACKED] = 4,
+	[FINDING_HALF_OPEN_PROBING] = 4,   [FINDING_ZERO_WINDOW_STALL] = 4, [FINDING_PEER_CLUSTER] = 3,
+	[FINDING_SYN_SENT_UNANSWERED] = 3, [FINDING_SYN_RECV_PILEUP] = 3,   [FINDING_LAST_ACK_PILEUP] = 2,
+	[FINDING_CLOSING_PILEUP] = 2,      [FINDING_FIN_WAIT1_PILEUP] = 2,  [FINDING_FIN_WAIT2_HELD] = 2,
+	[FINDING_HALF_OPEN_SILENT] = 1,    [FINDING_FIN_UNANSWERED] = 1,    [FINDING_CANNOT_NOTICE_DEAD_PEER] = 0,
+	[FINDING_KEEPALIVE_TOO_SLOW] = 0,
 };
 
 /* Above 0: a is worse. */
@@ -275,9 +311,36 @@ static int worse(const struct finding *a, const struct finding *b)
 	return a->since_ns && (!b->since_ns || a->since_ns < b->since_ns) ? 1 : 0;
 }
 
-static bool is_worth_saying(const struct diagnosis *diagnosis, const struct finding *finding)
+/* So many are said as what they are; the same FINs are not said once more. */
+static bool is_in_pileup(const struct diagnosis *diagnosis, const struct group *group)
 {
+	static const uint8_t kinds[] = {FINDING_FIN_WAIT1_PILEUP, FINDING_CLOSING_PILEUP, FINDING_LAST_ACK_PILEUP};
+	struct group_key key = group->key;
+
+	for (size_t i = 0; i < sizeof(kinds); i++) {
+		const struct group *pileup;
+		uint16_t at;
+
+		key.kind = kinds[i];
+		at = *bucket_of(diagnosis, (uint16_t *)diagnosis->buckets, &key, group_key_at);
+		if (!at)
+			continue;
+		pileup = &diagnosis->groups[at - 1];
+		if ((pileup->joined ?: pileup)->finding.count >= diagnosis->limits.pileup)
+			return true;
+	}
+	return false;
+}
+
+static bool is_worth_saying(const struct diagnosis *diagnosis, const struct group *group)
+{
+	const struct finding *finding = &group->finding;
+
+	if (group->joined)
+		return false;
 	switch (finding->kind) {
+	case FINDING_FIN_UNANSWERED: return !is_in_pileup(diagnosis, group);
+	case FINDING_SYN_SENT_UNANSWERED: return finding->count >= diagnosis->limits.connects;
 	case FINDING_LAST_ACK_PILEUP:
 	case FINDING_CLOSING_PILEUP:
 	case FINDING_FIN_WAIT1_PILEUP: return finding->count >= diagnosis->limits.pileup;
@@ -340,18 +403,47 @@ static void memory_take(struct diagnosis *diagnosis)
 							     diagnosis->groups[i].finding.count};
 }
 
+/* Where all connections go to one address, that says more than its prefix. */
+static void destination_fill(const struct group *group, struct finding *finding)
+{
+	if (!finding->destination.family || !group->has_remote || group->several_remotes)
+		return;
+	finding->destination.bits = ADDRESS_BITS(finding->destination.family);
+	memcpy(finding->destination.address, group->remote, sizeof(group->remote));
+}
+
+/* Of several processes of one program it is not one of them, which may be another one at the next run. */
+static void identity_fill(const struct diagnosis *diagnosis, struct group *group)
+{
+	struct finding *finding = &group->finding;
+	struct group_key key = group->key;
+	uint64_t identity = diagnosis->seed;
+
+	if (finding->process_count > 1) {
+		key.pid = 0;
+		identity = bytes_hash_wide(finding->comm, sizeof(finding->comm), identity);
+		identity = bytes_hash_wide(&finding->uid, sizeof(finding->uid), identity);
+		identity = bytes_hash_wide(&finding->cgroup, sizeof(finding->cgroup), identity);
+	}
+	finding->identity = bytes_hash_wide(&key, sizeof(key), identity);
+}
+
 void groups_end(struct diagnosis *diagnosis)
 {
 	diagnosis->finding_count = 0;
+	for (uint32_t i = 0; i < diagnosis->group_count; i++)
+		growth_fill(diagnosis, &diagnosis->groups[i]);
+	memory_take(diagnosis);
+	groups_join(diagnosis);
 	for (uint32_t i = 0; i < diagnosis->group_count; i++) {
 		struct group *group = &diagnosis->groups[i];
 
-		if (!is_worth_saying(diagnosis, &group->finding))
+		if (!is_worth_saying(diagnosis, group))
 			continue;
-		growth_fill(diagnosis, group);
 		if (group->finding.kind == FINDING_PORT_EXHAUSTION)
 			exhaustion_fill(diagnosis, &group->finding);
+		destination_fill(group, &group->finding);
+		identity_fill(diagnosis, group);
 		finding_insert(diagnosis, &group->finding);
 	}
-	memory_take(diagnosis);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * diagnosis_internal.h: what the parts of a diagnosis share: diagnosis.c (a run, its phases), diagnosis_rules.c (what
- * is wrong with one connection), diagnosis_groups.c (which belong together), diagnosis_ends.c (recent ends by peer).
+ * is wrong with one connection), diagnosis_groups.c (which belong together), diagnosis_join.c (which of several
+ * processes are one finding), diagnosis_ends.c (recent ends by peer).
  */
 #ifndef LASTACK_CORE_DIAGNOSIS_INTERNAL_H
 #define LASTACK_CORE_DIAGNOSIS_INTERNAL_H
@@ -45,8 +46,17 @@ struct group_key {
 
 _Static_assert(sizeof(struct group_key) == 48, "no padding");
 
+/* Whether groups of several processes are one finding is judged when all are there. */
 struct group {
 	struct group_key key;
+	bool several_owners; /* and so none is told */
+	bool has_remote, several_remotes;
+	uint8_t remote[EVENT_ADDRESS_BYTES];   /* where all go, unless it is several */
+	bool has_kinship;                      /* the next three are filled */
+	uint32_t forked_from;                  /* what the process was forked from, without exec(); 0: not known */
+	uint8_t listener_family;               /* 0: not known, or several listeners */
+	uint8_t listener[EVENT_ADDRESS_BYTES]; /* whose connections these are */
+	struct group *joined;                  /* into this one; NULL: stands for itself */
 	struct finding finding;
 };
 
@@ -109,12 +119,18 @@ const struct diagnosis_netns *netns_find(const struct diagnosis *diagnosis, uint
 /* diagnosis_rules.c: false: nothing is wrong with it. */
 bool rules_connection(const struct diagnosis *diagnosis, const struct connection *connection,
 		      struct suspicion *suspicion);
+/*
+ * Of what was found with a connection whose FIN is not acknowledged: is that worth saying of one alone? Makes it into
+ * that.
+ */
+bool rules_unanswered_fin(const struct diagnosis *diagnosis, struct suspicion *suspicion);
 bool rules_accept(const struct diagnosis *diagnosis, const struct connection *listener, struct suspicion *suspicion);
 bool rules_handshakes(const struct diagnosis *diagnosis, const struct connection *listener,
 		      struct suspicion *suspicion);
 
 /* diagnosis_groups.c */
 struct finding_prefix prefix_of(unsigned family, const uint8_t address[EVENT_ADDRESS_BYTES]);
+uint64_t bytes_hash_wide(const void *bytes, size_t count, uint64_t seed);
 uint32_t bytes_hash(const void *bytes, size_t count, uint64_t seed);
 void groups_begin(struct diagnosis *diagnosis);
 /* Into the group of its owner and place. */
@@ -125,6 +141,17 @@ void groups_add_port(struct diagnosis *diagnosis, const struct connection *conne
 void groups_add_plain(struct diagnosis *diagnosis, const struct group_key *key, const struct suspicion *suspicion);
 /* Findings of what has come together. */
 void groups_end(struct diagnosis *diagnosis);
+
+/* What came first stays, what is more adds to it. */
+void fact_join(struct finding *finding, enum finding_fact fact, uint64_t value);
+
+void finding_peers_add(struct finding *finding, const struct finding_prefix *prefix, uint32_t count);
+
+/* diagnosis_join.c */
+/* Remembers by what a group is told to belong to others: after its key and its owner. */
+void group_kinship(struct diagnosis *diagnosis, struct group *group, const struct connection *connection);
+/* Groups of processes that are one program become one; what was joined has `joined` set. */
+void groups_join(struct diagnosis *diagnosis);
 
 /* diagnosis_ends.c */
 void ends_add(struct diagnosis *diagnosis, const struct connection_report *report);

@@ -152,6 +152,39 @@ static bool rule_closing(struct subject *subject)
 	return found(subject, kind, likely ? CERTAINTY_LIKELY : CERTAINTY_POSSIBLE, subject->entered_ns);
 }
 
+static bool is_closing(enum finding_kind kind)
+{
+	return kind == FINDING_FIN_WAIT1_PILEUP || kind == FINDING_CLOSING_PILEUP || kind == FINDING_LAST_ACK_PILEUP;
+}
+
+bool rules_unanswered_fin(const struct diagnosis *diagnosis, struct suspicion *suspicion)
+{
+	uint64_t retransmits = suspicion->facts[FACT_RETRANSMITS];
+
+	if (!is_closing(suspicion->kind) || !(suspicion->known >> FACT_RETRANSMITS & 1) ||
+	    retransmits < diagnosis->limits.retransmits)
+		return false;
+	suspicion->kind = FINDING_FIN_UNANSWERED;
+	suspicion->certainty = retransmits >= RETRANSMITS_LIKELY ? CERTAINTY_LIKELY : CERTAINTY_POSSIBLE;
+	return true;
+}
+
+/* ---- our SYN is not answered ---------------------------------------------------------------------------- */
+
+/* The first one is sent again after a second, which no round trip takes. */
+static bool rule_opening(struct subject *subject)
+{
+	bool likely;
+
+	if (subject->connection->state != TCP_SYN_SENT || !has_details(subject) || !subject->facts->retransmits)
+		return false;
+	likely = subject->facts->retransmits >= subject->diagnosis->limits.retransmits;
+	facts_of_age(subject);
+	fact(subject, FACT_RETRANSMITS, subject->facts->retransmits);
+	return found(subject, FINDING_SYN_SENT_UNANSWERED, likely ? CERTAINTY_LIKELY : CERTAINTY_POSSIBLE,
+		     subject->entered_ns);
+}
+
 /* ---- half-open ------------------------------------------------------------------------------------------ */
 
 static bool is_open(const struct subject *subject)
@@ -188,6 +221,11 @@ static uint64_t silent_since_ns(const struct subject *subject)
 	return silent < subject->now_ns ? subject->now_ns - silent : 0;
 }
 
+static bool keepalive_is_on(const struct subject *subject)
+{
+	return subject->facts->flags & EVENT_KEEPALIVE_ON;
+}
+
 static bool rule_unacked(struct subject *subject)
 {
 	const struct live_facts *facts = subject->facts;
@@ -220,7 +258,7 @@ static bool rule_probing(struct subject *subject)
 		fact(subject, FACT_SILENT, silent_ns(subject));
 	if (facts->flags & EVENT_WINDOW_ZERO && facts->unacked_bytes)
 		fact_give_up(subject, retries_ns(facts->retries));
-	else
+	else if (keepalive_is_on(subject)) /* else these are the probes of somebody who switched it off again */
 		fact_give_up(subject, (facts->keepalive_idle_s +
 				       (uint64_t)facts->keepalive_interval_s * facts->keepalive_probes) *
 					      NS_PER_S);
@@ -292,11 +330,6 @@ static bool is_quiet(const struct subject *subject, uint64_t limit_ns)
 	       silent != UINT64_MAX && silent >= limit_ns && !is_on_this_host(subject->connection);
 }
 
-static bool keepalive_is_on(const struct subject *subject)
-{
-	return subject->facts->flags & EVENT_KEEPALIVE_ON;
-}
-
 static bool rule_silent(struct subject *subject)
 {
 	uint64_t limit_ns = subject->diagnosis->limits.silent_ns;
@@ -344,8 +377,8 @@ static bool rule_keepalive_slow(struct subject *subject)
 
 /* What says more stands before what says less. */
 static bool (*const rules[])(struct subject *subject) = {
-	rule_probing,   rule_unacked, rule_peer_stalls, rule_we_stall,      rule_close_wait,
-	rule_fin_wait2, rule_closing, rule_silent,      rule_cannot_notice, rule_keepalive_slow,
+	rule_probing, rule_unacked, rule_peer_stalls,   rule_we_stall,       rule_close_wait, rule_fin_wait2,
+	rule_closing, rule_silent,  rule_cannot_notice, rule_keepalive_slow, rule_opening,
 };
 
 static const struct live_facts *fresh_facts(const struct diagnosis *diagnosis, const struct connection *connection)

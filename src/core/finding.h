@@ -22,6 +22,8 @@
 	X(FINDING_LAST_ACK_PILEUP, "last_ack_pileup")                                                                  \
 	X(FINDING_CLOSING_PILEUP, "closing_pileup")                                                                    \
 	X(FINDING_FIN_WAIT1_PILEUP, "fin_wait1_pileup")                                                                \
+	X(FINDING_FIN_UNANSWERED, "fin_unanswered")                                                                    \
+	X(FINDING_SYN_SENT_UNANSWERED, "syn_sent_unanswered")                                                          \
 	X(FINDING_ORPHAN_PRESSURE, "orphan_pressure")                                                                  \
 	X(FINDING_TIME_WAIT_PRESSURE, "time_wait_pressure")                                                            \
 	X(FINDING_PORT_EXHAUSTION, "port_exhaustion")                                                                  \
@@ -81,6 +83,7 @@ enum finding_fact { FINDING_FACTS(FINDING_ENUM_LINE) FINDING_FACT_COUNT };
 #define FINDING_PEERS_MAX       8
 #define FINDING_DESCRIPTORS_MAX 16
 #define FINDING_SHOWN_MAX       32
+#define FINDING_PROCESSES_MAX   8
 
 /* Addresses that begin alike: /24 of IPv4, /64 of IPv6. */
 struct finding_prefix {
@@ -94,24 +97,33 @@ struct finding_peers {
 	uint32_t count;
 };
 
+struct finding_process {
+	uint32_t pid, count;
+};
+
 struct finding {
 	enum finding_kind kind;
 	enum finding_certainty certainty;
 	uint32_t count;
+	uint64_t identity;  /* what it is of: the same from run to run, whatever its numbers are */
 	bool local_fault;   /* zero window: it is the process here that does not read */
 	uint64_t since_ns;  /* of the oldest; 0: not known */
 	bool has_growth;    /* there was a run before */
 	int64_t growth;     /* of count, since that */
 	uint64_t growth_ns; /* how long ago that was */
 	uint32_t netns;     /* 0: not of one */
-	uint32_t pid, uid;  /* pid 0: owner not known, or several */
+	uint32_t pid, uid;  /* pid 0: owner not known, or several processes of one program */
 	char comm[EVENT_COMM_BYTES];
 	uint64_t cgroup;
+	/* 0: owner not known. Those who have most of them come first. */
+	uint32_t process_count;
+	struct finding_process processes[FINDING_PROCESSES_MAX];
 	uint16_t local_port;               /* 0: not of one */
 	struct finding_prefix destination; /* family 0: not of one; with all bits: an address */
 	uint16_t remote_port;              /* 0: not of one */
 	struct finding_peers peers[FINDING_PEERS_MAX];
 	uint32_t peer_count, peers_more; /* prefixes; connections from further ones */
+	/* Of the first process. */
 	int32_t descriptors[FINDING_DESCRIPTORS_MAX];
 	uint32_t descriptor_count; /* all, which may be more */
 	uint64_t facts_known;      /* set of enum finding_fact */

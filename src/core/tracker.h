@@ -84,6 +84,8 @@ bool tracker_walk_all(struct tracker *tracker, uint32_t *cursor, uint32_t limit,
 bool tracker_has_minisock(struct tracker *tracker, const struct connection *connection);
 /* It came in by a listener, or a listener stands at its local port and nothing else is known. */
 bool tracker_is_served(struct tracker *tracker, const struct connection *connection);
+/* The listener that it came in by, itself if it is one; NULL: none is known. */
+const struct connection *tracker_listener(struct tracker *tracker, const struct connection *connection);
 /* When it was born (0: unseen), and when it came into its state (0: unseen). */
 uint64_t tracker_born_ns(struct tracker *tracker, const struct connection *connection);
 uint64_t tracker_entered_ns(struct tracker *tracker, const struct connection *connection);

@@ -56,6 +56,13 @@ bool tracker_is_served(struct tracker *tracker, const struct connection *connect
 	return connection->role == ROLE_SERVER;
 }
 
+const struct connection *tracker_listener(struct tracker *tracker, const struct connection *connection)
+{
+	if (connection->state == TCP_LISTEN)
+		return connection;
+	return tracker_is_served(tracker, connection) ? listener_find(tracker, &connection->tuple) : NULL;
+}
+
 uint64_t tracker_born_ns(struct tracker *tracker, const struct connection *connection)
 {
 	if (connection->flags & CONNECTION_BIRTH_UNSEEN || !connection->path_count)
@@ -125,7 +132,6 @@ static void details_take(const struct tracker *tracker, struct live_facts *facts
 	}
 	facts->copied_seq = event->copied_seq;
 	facts->receive_window = event->receive_window;
-	facts->rto_ms = span_ms(tracker, event->rto_ticks);
 	facts->sent_ms = span_ms(tracker, event->sent_ticks);
 	facts->received_ms = span_ms(tracker, event->received_ticks);
 	facts->retransmits = event->retransmits;
@@ -158,6 +164,8 @@ void facts_take(struct tracker *tracker, const struct connection *connection, co
 		return;
 	if (event->has_details)
 		details_take(tracker, facts, event);
+	if (event->source == EXISTING_FILE)
+		facts->forked_from = event->forked_from;
 	facts->unread_bytes = event->unread_bytes;
 	facts->unacked_bytes = event->unacked_bytes;
 	facts->silent_ms = span_ms(tracker, event->silent_ticks);

@@ -91,15 +91,55 @@ static void title_append(struct block *block, const json_t *object, unsigned num
 	text_clear(words);
 }
 
+static void number_in_brackets(struct text *words, int64_t number)
+{
+	text_append_str(words, " (");
+	text_append_i64(words, number);
+	text_append_char(words, ')');
+}
+
+/* "812", or "8 processes: 812 (120), 813 (44), others (648)". */
+static void processes_append(const json_t *object, struct text *words)
+{
+	const json_t *pids = json_object_get(json_object_get(object, "owner"), "pids"), *process;
+	int64_t others = report_member_number(object, NULL, "count", 0);
+	size_t i;
+
+	if (report_member_number(object, "owner", "processes", 1) < 2) {
+		text_append_str(words, "pid ");
+		text_append_i64(words, report_member_number(object, "owner", "pid", 0));
+		return;
+	}
+	text_append_i64(words, report_member_number(object, "owner", "processes", 0));
+	text_append_str(words, " processes: ");
+	json_array_foreach((json_t *)pids, i, process)
+	{
+		text_append_str(words, i ? ", " : "");
+		text_append_i64(words, report_member_number(process, NULL, "pid", 0));
+		number_in_brackets(words, report_member_number(process, NULL, "count", 0));
+		others -= report_member_number(process, NULL, "count", 0);
+	}
+	if (others > 0) {
+		text_append_str(words, ", others");
+		number_in_brackets(words, others);
+	}
+}
+
 static void owner_append(struct block *block, const json_t *object, struct text *words)
 {
 	const char *comm = report_member_text(object, "owner", "comm"), *cgroup, *container;
+	int64_t netns = report_member_number(object, NULL, "netns", 0);
 
-	if (!comm)
+	if (!comm && !netns)
 		return;
+	if (!comm) { /* without an owner it is at least known where */
+		text_append_i64(words, netns);
+		labelled_text(block, "netns", words);
+		return;
+	}
 	text_append_str(words, comm);
-	text_append_str(words, ", pid ");
-	text_append_i64(words, report_member_number(object, "owner", "pid", 0));
+	text_append_str(words, ", ");
+	processes_append(object, words);
 	cgroup = report_member_text(object, "owner", "cgroup");
 	container = report_member_text(object, "owner", "container_id");
 	if (container) {
@@ -129,14 +169,11 @@ static void peers_append(struct block *block, const json_t *object, struct text 
 		if (i)
 			text_append_str(words, ", ");
 		text_append_str(words, report_member_text(peer, NULL, "prefix") ?: "?");
-		text_append_str(words, " (");
-		text_append_i64(words, count);
-		text_append_char(words, ')');
+		number_in_brackets(words, count);
 	}
 	if (more) {
-		text_append_str(words, ", others (");
-		text_append_i64(words, more);
-		text_append_char(words, ')');
+		text_append_str(words, ", others");
+		number_in_brackets(words, more);
 	}
 	labelled_text(block, "peers", words);
 }
@@ -157,6 +194,9 @@ static void descriptors_append(struct block *block, const json_t *object, struct
 		text_append_str(words, " and ");
 		text_append_i64(words, more);
 		text_append_str(words, " more");
+	}
+	if (words->length && report_member_number(object, "owner", "processes", 1) > 1) {
+		text_append_str(words, " of the first of them");
 	}
 	labelled_text(block, "fds", words);
 }
@@ -206,6 +246,7 @@ static bool is_finding(const json_t *object)
 
 int finding_block(struct text *text, const json_t *object, unsigned number, unsigned width)
 {
+	const char *command = report_member_text(object, NULL, "command");
 	struct block block = {text, width ? width : WIDTH_USUAL};
 	struct text words = {0};
 
@@ -220,6 +261,8 @@ int finding_block(struct text *text, const json_t *object, unsigned number, unsi
 	facts_append(&block, object, &words);
 	labelled_append(&block, "sure", report_member_text(object, NULL, "why"));
 	labelled_append(&block, "do", report_member_text(object, NULL, "advice"));
+	if (command && command[0])
+		labelled_append(&block, "run", command);
 	connections_append(&block, object);
 	text_free(&words);
 	return 0;

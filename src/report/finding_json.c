@@ -47,6 +47,29 @@ static void append_prefix(struct text *text, const struct finding_prefix *prefix
 	text_append_char(text, '"');
 }
 
+static void append_string_or_null(struct text *text, const char *name, const char *value, size_t length)
+{
+	append_name(text, name);
+	if (value)
+		text_append_json_string(text, value, length);
+	else
+		text_append_str(text, "null");
+}
+
+static void append_processes(struct text *text, const struct finding *finding)
+{
+	append_number(text, "processes", finding->process_count, true);
+	append_name(text, "pids");
+	text_append_char(text, '[');
+	for (uint32_t i = 0; i < finding->process_count && i < FINDING_PROCESSES_MAX; i++) {
+		text_append_str(text, i ? ",{\"pid\":" : "{\"pid\":");
+		text_append_u64(text, finding->processes[i].pid);
+		append_number(text, "count", finding->processes[i].count, true);
+		text_append_char(text, '}');
+	}
+	text_append_char(text, ']');
+}
+
 static void append_owner(struct text *text, const struct finding_source *source)
 {
 	const struct finding *finding = source->finding;
@@ -54,28 +77,19 @@ static void append_owner(struct text *text, const struct finding_source *source)
 	const char *cgroup = finding->cgroup && context->cgroup_path
 				     ? context->cgroup_path(context->arg, finding->cgroup)
 				     : NULL;
-	const char *container = cgroup ? container_id_find(cgroup) : NULL;
 
 	append_name(text, "owner");
-	if (!finding->pid) {
+	if (!finding->process_count) {
 		text_append_str(text, "null");
 		return;
 	}
-	text_append_str(text, "{\"pid\":");
-	text_append_u64(text, finding->pid);
-	append_name(text, "comm");
+	text_append_str(text, "{\"comm\":");
 	text_append_json_string(text, finding->comm, strnlen(finding->comm, sizeof(finding->comm)));
+	append_number(text, "pid", finding->pid, finding->pid);
 	append_number(text, "uid", finding->uid, finding->uid != UINT32_MAX);
-	append_name(text, "cgroup");
-	if (cgroup)
-		text_append_json_string(text, cgroup, strlen(cgroup));
-	else
-		text_append_str(text, "null");
-	append_name(text, "container_id");
-	if (container)
-		text_append_json_string(text, container, CONTAINER_ID_BYTES);
-	else
-		text_append_str(text, "null");
+	append_string_or_null(text, "cgroup", cgroup, cgroup ? strlen(cgroup) : 0);
+	append_string_or_null(text, "container_id", cgroup ? container_id_find(cgroup) : NULL, CONTAINER_ID_BYTES);
+	append_processes(text, finding);
 	text_append_char(text, '}');
 }
 
@@ -178,6 +192,8 @@ void finding_json(struct text *text, const struct finding_source *source)
 	append_written(text, finding_explain_append, finding);
 	append_name(text, "advice");
 	append_written(text, finding_advice_append, finding);
+	append_name(text, "command");
+	append_written(text, finding_command_append, finding);
 	append_connections(text, source);
 	text_append_char(text, '}');
 }

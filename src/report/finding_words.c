@@ -18,10 +18,14 @@ struct kind_words {
 	const char *why[FINDING_CERTAINTY_COUNT];
 	const char *advice;
 	const char *advice_local;
+	const char *command; /* what to run next; NULL: nothing that would help */
 };
 
+#define COOKIES_FEW  4
 #define KERNEL_STATE "the state is the kernel's own"
 #define KERNEL_COUNT "the kernel counts them itself"
+
+#define PROBE "lastack probe {chosen}"
 
 static const struct kind_words words[FINDING_KIND_COUNT] = {
 	[FINDING_CLOSE_WAIT_LEAK] =
@@ -35,34 +39,39 @@ static const struct kind_words words[FINDING_KIND_COUNT] = {
 		{.explain = "Data on {connections} {place} is sent again and again without an answer: the peer or the "
 			    "path to it {maybe}.",
 		 .why = {"a few losses in a row may be congestion", "so many losses in a row are hardly congestion"},
-		 .advice =
-			 "Check whether the peer is up and reachable. TCP_USER_TIMEOUT makes the application learn of "
-			 "it sooner."},
+		 .advice = "Prove it with lastack probe. Check whether the peer is up and reachable. TCP_USER_TIMEOUT "
+			   "makes "
+			   "{owner} learn of it sooner.",
+		 .command = PROBE},
 	[FINDING_HALF_OPEN_PROBING] =
 		{.explain = "Probes on {connections} {place} get no answer: the peer or the path to it {maybe}.",
 		 .why = {"one or two lost probes may be chance", "several probes in a row were lost"},
-		 .advice = "Check whether the peer is up and reachable. The kernel ends these connections itself when "
-			   "its probes have run out."},
+		 .advice = "Prove it with lastack probe. Check whether the peer is up and reachable. While keepalive "
+			   "is on, the "
+			   "kernel ends these connections itself when its probes have run out.",
+		 .command = PROBE},
 	[FINDING_HALF_OPEN_SILENT] =
 		{.explain = "Nothing has been heard on {connections} {place} for long, and nothing would have told if "
 			    "the peer had gone.",
 		 .why = {"silence alone proves nothing: both sides may have nothing to say"},
-		 .advice =
-			 "Turn on keepalive (SO_KEEPALIVE, TCP_KEEPIDLE), or see on the peer whether it still has the "
-			 "connection."},
+		 .advice = "Ask lastack probe whether the peer is still there. So that {owner} notices by itself, let "
+			   "it turn on keepalive (SO_KEEPALIVE, TCP_KEEPIDLE 60 s or so).",
+		 .command = PROBE},
 	[FINDING_CANNOT_NOTICE_DEAD_PEER] =
 		{.explain = "{Connections} {place} would stay for ever if the peer vanished: nothing is sent, and "
 			    "keepalive is off.",
 		 .why = {[CERTAINTY_CERTAIN] = "the socket's settings say so; that the peer has gone is not said"},
-		 .advice = "Turn on keepalive in {owner} (SO_KEEPALIVE, TCP_KEEPIDLE 60 s or so), or let it send "
-			   "something itself."},
+		 .advice = "Ask lastack probe whether the peer is still there. Turn on keepalive in {owner} "
+			   "(SO_KEEPALIVE, TCP_KEEPIDLE 60 s or so), or let it send something itself.",
+		 .command = PROBE},
 	[FINDING_KEEPALIVE_TOO_SLOW] =
 		{.explain = "{Connections} {place} stay quiet for longer than many NATs and load balancers remember, "
 			    "and keepalive begins later still.",
 		 .why = {[CERTAINTY_CERTAIN] = "the socket's settings say so; whether a middlebox is in the way is not "
 					       "known"},
 		 .advice = "Set TCP_KEEPIDLE in {owner}, or net.ipv4.tcp_keepalive_time, below the idle time of what "
-			   "is in between (350 s is common)."},
+			   "is in between (350 s is common). lastack probe tells whether the peers are still there.",
+		 .command = PROBE},
 	[FINDING_FIN_WAIT2_HELD] =
 		{.explain = "{owner} shut down its side of {connections} {place} and holds them open; the peers do not "
 			    "close, and no timer ends that.",
@@ -73,22 +82,40 @@ static const struct kind_words words[FINDING_KIND_COUNT] = {
 		{.explain = "Our FIN, the last word of {connections} {place}, is not acknowledged.",
 		 .why = {KERNEL_STATE ", but nothing was sent again yet", "the FIN was sent again without an answer"},
 		 .advice = "The peers are gone, or drop what reaches them after their FIN: look for a firewall that "
-			   "forgets connections at the first FIN."},
+			   "forgets connections at the first FIN.",
+		 .command = "lastack list --state LAST_ACK {filter}"},
 	[FINDING_CLOSING_PILEUP] =
 		{.explain = "Both ends of {connections} {place} closed at once, and our FIN is not acknowledged.",
 		 .why = {KERNEL_STATE ", but nothing was sent again yet", "the FIN was sent again without an answer"},
-		 .advice = "The peers are gone, or a firewall on the way drops what follows their FIN."},
+		 .advice = "The peers are gone, or a firewall on the way drops what follows their FIN.",
+		 .command = "lastack list --state CLOSING {filter}"},
 	[FINDING_FIN_WAIT1_PILEUP] =
 		{.explain = "Our FIN on {connections} {place} is not acknowledged, or waits behind data that is not.",
 		 .why = {KERNEL_STATE ", but nothing was sent again yet", "the FIN was sent again without an answer"},
 		 .advice = "The peers are gone or do not read. tcp_orphan_retries bounds how long the kernel goes on "
-			   "for sockets that were closed."},
+			   "for sockets that were closed.",
+		 .command = "lastack list --state FIN_WAIT1 {filter}"},
+	[FINDING_FIN_UNANSWERED] =
+		{.explain = "Our FIN on {connections} {place} is sent again and again without an answer: the peer or "
+			    "the path to it {maybe}.",
+		 .why = {"a few losses in a row may be congestion", "so many losses in a row are hardly congestion"},
+		 .advice = "Check whether the peer is up and reachable. What was sent last may not have arrived. The "
+			   "kernel gives up by itself; after close() tcp_orphan_retries says when.",
+		 .command = "lastack list --state FIN_WAIT1,CLOSING,LAST_ACK {filter}"},
+	[FINDING_SYN_SENT_UNANSWERED] =
+		{.explain = "{owner} waits for {connections} {place}: nothing answers the SYNs.",
+		 .why = {"sent again without an answer, but only once or twice",
+			 "sent again several times without an answer"},
+		 .advice = "The host is down, or a firewall drops what goes there; a closed port would refuse. See "
+			   "whether it is reachable from here. A connect timeout in {owner} bounds each wait.",
+		 .command = "lastack list --state SYN_SENT {filter}"},
 	[FINDING_ORPHAN_PRESSURE] =
 		{.explain = "Almost as many sockets without a process stand as tcp_max_orphans allows: beyond that the "
 			    "kernel resets them.",
 		 .why = {[CERTAINTY_CERTAIN] = KERNEL_COUNT},
-		 .advice = "See which peers do not acknowledge (lastack list --state FIN_WAIT1,LAST_ACK), and lower "
-			   "tcp_orphan_retries before raising tcp_max_orphans."},
+		 .advice = "See which peers do not acknowledge, and lower tcp_orphan_retries before raising "
+			   "tcp_max_orphans.",
+		 .command = "lastack list --state FIN_WAIT1,CLOSING,LAST_ACK"},
 	[FINDING_TIME_WAIT_PRESSURE] =
 		{.explain = "Almost as many sockets are in TIME_WAIT as tcp_max_tw_buckets allows: beyond that "
 			    "connections end without it, and late segments may reach new ones.",
@@ -129,7 +156,8 @@ static const struct kind_words words[FINDING_KIND_COUNT] = {
 		{.explain = "Most connections {place} ended badly lately.",
 		 .why = {[CERTAINTY_CERTAIN] = "each of these ends was seen; their common cause is not"},
 		 .advice = "One cause for all of them is likely: a host or service down, a firewall, a route. lastack "
-			   "history --remote ADDRESS tells each."},
+			   "history tells each.",
+		 .command = "lastack history --since 10m --group-by remote,class,cause"},
 };
 
 /* ---- parts of a sentence ---------------------------------------------------------------------------------- */
@@ -151,7 +179,7 @@ static void append_connections(struct text *text, const struct finding *finding)
 
 static void append_owner(struct text *text, const struct finding *finding)
 {
-	if (!finding->pid) {
+	if (!finding->process_count) {
 		text_append_str(text, "the process");
 		return;
 	}
@@ -180,6 +208,37 @@ static void append_peers(struct text *text, const struct finding *finding)
 	text_append_str(text, finding->count == 1 ? "The peer" : "The peers");
 }
 
+/* Numbers alone: a process' name is its own choice, and this goes into a shell. */
+static void append_filter(struct text *text, const struct finding *finding)
+{
+	uint32_t count = finding->process_count;
+
+	for (uint32_t i = 0; i < count && count <= FINDING_PROCESSES_MAX; i++) {
+		text_append_str(text, i ? "," : "-p ");
+		text_append_u64(text, finding->processes[i].pid);
+	}
+	if (finding->local_port || finding->remote_port) {
+		text_append_str(text, count && count <= FINDING_PROCESSES_MAX ? " " : "");
+		text_append_str(text, finding->local_port ? "-L " : "-D ");
+		text_append_u64(text, finding->local_port ?: finding->remote_port);
+	}
+}
+
+/* These very connections where they are few. */
+static void append_chosen(struct text *text, const struct finding *finding)
+{
+	bool filter = finding->process_count || finding->local_port || finding->remote_port;
+
+	if (filter && (finding->cookie_count < finding->count || finding->count > COOKIES_FEW)) {
+		append_filter(text, finding);
+		return;
+	}
+	for (uint32_t i = 0; i < finding->cookie_count && i < COOKIES_FEW; i++) {
+		text_append_str(text, i ? " " : "");
+		text_append_u64(text, finding->cookies[i]);
+	}
+}
+
 static void append_maybe(struct text *text, const struct finding *finding)
 {
 	text_append_str(text, finding->certainty == CERTAINTY_POSSIBLE ? "may be gone" : "is probably gone");
@@ -195,6 +254,8 @@ static const struct {
 	{"place", append_place},
 	{"Peers", append_peers},
 	{"maybe", append_maybe},
+	{"filter", append_filter},
+	{"chosen", append_chosen},
 };
 
 static const char *part_append(struct text *text, const struct finding *finding, const char *name)
@@ -233,6 +294,16 @@ void finding_advice_append(struct text *text, const struct finding *finding)
 	template_append(text, finding, finding->local_fault && of->advice_local ? of->advice_local : of->advice);
 }
 
+void finding_command_append(struct text *text, const struct finding *finding)
+{
+	const char *command = words[finding->kind].command;
+
+	if (command)
+		template_append(text, finding, command);
+	while (text->length && text->data[text->length - 1] == ' ')
+		text->length--;
+}
+
 /* A sentence begins with a capital, and has no gap where a part of it was empty. */
 void finding_explain_append(struct text *text, const struct finding *finding)
 {
@@ -242,7 +313,7 @@ void finding_explain_append(struct text *text, const struct finding *finding)
 	template_append(text, finding, finding->local_fault && of->explain_local ? of->explain_local : of->explain);
 	if (text->failed)
 		return;
-	if (!finding->pid && text->length > begin && text->data[begin] == 't') /* "the process" */
+	if (!finding->process_count && text->length > begin && text->data[begin] == 't') /* "the process" */
 		text->data[begin] = 'T';
 	to = begin;
 	for (size_t i = begin; i < text->length; i++) {

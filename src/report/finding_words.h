@@ -17,6 +17,8 @@ extern const struct name_table finding_certainty_names; /* enum finding_certaint
 const char *finding_why(const struct finding *finding);
 void finding_advice_append(struct text *text, const struct finding *finding);
 void finding_explain_append(struct text *text, const struct finding *finding);
+/* What to run next; nothing where nothing would help. Safe to be pasted into a shell. */
+void finding_command_append(struct text *text, const struct finding *finding);
 /* The text of one fact that the finding has. */
 void finding_fact_append(struct text *text, const struct finding *finding, enum finding_fact fact);
 /* 10.1.2.0/24; with all its bits only the address. */

@@ -7,20 +7,10 @@
 #include "report/finding_line.h"
 #include "verbs/daemon_findings.h"
 
-/* Of the same thing, whatever its numbers are by now. */
-static bool is_same(const struct finding *one, const struct finding *other)
-{
-	return one->kind == other->kind && one->netns == other->netns && one->pid == other->pid &&
-	       one->local_port == other->local_port && one->remote_port == other->remote_port &&
-	       one->destination.family == other->destination.family &&
-	       one->destination.bits == other->destination.bits &&
-	       !memcmp(one->destination.address, other->destination.address, sizeof(one->destination.address));
-}
-
 static bool stands_in(const struct finding *finding, const struct finding *list, uint32_t count)
 {
 	for (uint32_t i = 0; i < count; i++)
-		if (is_same(finding, &list[i]))
+		if (finding->identity == list[i].identity)
 			return true;
 	return false;
 }

@@ -16,8 +16,11 @@ int parse_cgroups(const char *value, void *target, const char **why);
 
 #define PIPELINE_OPTION(holder, member) offsetof(holder, pipeline) + offsetof(struct pipeline_options, member)
 
-/* holder: a structure with `struct pipeline_options pipeline` and `bool only_v4, only_v6`. */
-#define FILTER_OPTIONS(holder)                                                                                         \
+/*
+ * Of connections that live or have ended. holder: a structure with `struct pipeline_options pipeline` and `bool
+ * only_v4, only_v6`.
+ */
+#define LIVE_FILTER_OPTIONS(holder)                                                                                    \
 	{.short_name = 'p',                                                                                            \
 	 .long_name = "pid",                                                                                           \
 	 .argument = "PID,...",                                                                                        \
@@ -59,12 +62,15 @@ int parse_cgroups(const char *value, void *target, const char **why);
 		 .parse = parse_netns,                                                                                 \
 		 .offset = PIPELINE_OPTION(holder, filter),                                                            \
 		 .help = "only this network namespace; may be given more than once"},                                  \
-		{.long_name = "cgroup",                                                                                \
-		 .argument = "PATH",                                                                                   \
-		 .type = OPTION_CUSTOM,                                                                                \
-		 .parse = parse_cgroups,                                                                               \
-		 .offset = PIPELINE_OPTION(holder, filter),                                                            \
-		 .help = "only sockets of this cgroup (v2), such as /system.slice/nginx.service"},                     \
+	{                                                                                                              \
+		.long_name = "cgroup", .argument = "PATH", .type = OPTION_CUSTOM, .parse = parse_cgroups,              \
+		.offset = PIPELINE_OPTION(holder, filter),                                                             \
+		.help = "only sockets of this cgroup (v2), such as /system.slice/nginx.service"                        \
+	}
+
+/* Of ends: these have a class and a cause too. */
+#define FILTER_OPTIONS(holder)                                                                                         \
+	LIVE_FILTER_OPTIONS(holder),                                                                                   \
 		{.long_name = "class",                                                                                 \
 		 .argument = "CLASS,...",                                                                              \
 		 .type = OPTION_NAMES,                                                                                 \

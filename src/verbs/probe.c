@@ -18,7 +18,7 @@ static const char *const format_texts[] = {"table", "json"};
 static const struct name_table format_names = {format_texts, 2}; /* enum report_format without CSV */
 
 static const struct option_spec specs[] = {
-	FILTER_OPTIONS(struct probe_options),
+	LIVE_FILTER_OPTIONS(struct probe_options),
 	ADDRESS_OPTIONS(struct probe_options),
 	{.long_name = "state",
 	 .argument = "STATE,...",
@@ -259,8 +259,6 @@ static int probe_with(struct probing *probing, const struct probe_journal_entrie
 	status = entries->count ? recover(probing, entries) : EXIT_DONE;
 	if (status == EXIT_DONE && !options->recover)
 		status = probe_all(probing);
-	else if (!entries->count && options->recover)
-		fprintf(stderr, "lastack: %s: there is nothing to be put back\n", probe_verb.name);
 	prober_close(probing->run.prober);
 	return status;
 }
@@ -285,6 +283,8 @@ static int probe_run(struct probing *probing)
 	status = probe_journal_read(&journal, &entries, &why);
 	if (status)
 		status = fail_errno(options->state_dir, status, why);
+	else if (options->recover && !entries.count) /* the unit asks at each start: no program is loaded for that */
+		fprintf(stderr, "lastack: %s: there is nothing to be put back\n", probe_verb.name);
 	else
 		status = probe_with(probing, &entries);
 	probe_journal_entries_free(&entries);
@@ -309,8 +309,6 @@ static int options_check(struct probe_options *options, int words)
 {
 	if (pipeline_options_finish(&probe_verb, &options->pipeline, options->only_v4, options->only_v6))
 		return -EINVAL;
-	if (options->pipeline.filter.classes || options->pipeline.filter.causes)
-		return options_error(&probe_verb, "--class and --cause", "a connection that lives has neither");
 	if (!options->recover && !words && !options->all && !is_filtered(options))
 		return options_error(&probe_verb, "which connections?",
 				     "an id, a cookie or a filter says; --all takes every one");

@@ -175,6 +175,22 @@ older_ones_are_found() {
 	grep -q "\"remote_port\": *$PORT" <<< "$listed" || fail "$(lastack list)"
 }
 
+# What a probe that was killed has left changed is put back before the daemon starts, as root. Its journal is written here,
+# for a connection that there is.
+killed_probe_is_recovered() {
+	local left=/var/lib/lastack/probe-journal cookie boot
+	case $(uname -r) in 5.1[0-4].*) echo 'this kernel lets no program set options of sockets'; return 2 ;; esac
+	exec 3<> "/dev/tcp/127.0.0.1/$PORT" || return
+	cookie=$(lastack list -o json -D $PORT --comm bash | sed -n '1s/.*"cookie": *\([0-9]*\).*/\1/p')
+	boot=$(cat /proc/sys/kernel/random/boot_id)
+	(umask 077 && printf '%s\n' 'lastack-probe-journal 1' "boot $boot" \
+		"socket $cookie $(stat -L -c %i /proc/self/ns/net) 0 7200 75 9 1 1 1 127" 'end 1' > $left)
+	systemctl restart lastack || return
+	exec 3>&-
+	[ ! -e $left ] || { fail "its journal is left: $(cat $left)"; return; }
+	journal | grep -q 'settings of 1 connections were put back, 0 have ended' || fail "$(journal | tail -5)"
+}
+
 # Under the unit each tier gives what it has; who accepted, only fentry tells. Debian's kernels grant kprobes to nobody
 # but CAP_SYS_ADMIN where kernel.perf_event_paranoid is 3, their default.
 tiers_are_granted() {
@@ -270,8 +286,8 @@ busybox httpd -p 127.0.0.1:$PORT -h /run
 if run package_installs; then
 	for name in service_is_active privileges_are_given_up hooks_are_those_of_root ends_are_in_the_history \
 		live_ones_are_listed status_tells_of_no_loss followers_are_told only_the_group_may_ask metrics_are_served \
-		reload_is_taken restart_keeps_the_history older_ones_are_found tiers_are_granted stop_is_quick \
-		watchdog_is_fed watchdog_restarts_it unit_filter_denies_nothing namespaces_drop_in_works journal_is_quiet \
+		reload_is_taken restart_keeps_the_history older_ones_are_found killed_probe_is_recovered tiers_are_granted \
+		stop_is_quick watchdog_is_fed watchdog_restarts_it unit_filter_denies_nothing namespaces_drop_in_works journal_is_quiet \
 		no_system_call_was_denied; do
 		run $name
 	done

@@ -55,7 +55,7 @@ unit_verify() {
 	local units=$work/units
 	rm -rf "$units"
 	mkdir -p "$units/lastack.service.d"
-	sed "s|=/usr/bin/lastack |=$(realpath "$O/lastack") |" packaging/lastack.service > "$units/lastack.service"
+	sed "s|/usr/bin/lastack |$(realpath "$O/lastack") |" packaging/lastack.service > "$units/lastack.service"
 	cp packaging/lastack-namespaces.conf "$units/lastack.service.d/"
 	[ -z "${1:-}" ] || echo "$1" >> "$units/lastack.service"
 	SYSTEMD_UNIT_PATH=$units: systemd-analyze verify --man=no --recursive-errors=no "$units/lastack.service" 2>&1
@@ -232,7 +232,8 @@ make_in() { make -s O="$O" DESTDIR="$work/tree" PREFIX=/opt "$@" > "$work/make.l
 install_puts_all_in_place() {
 	make_in install || return 1
 	diff <(echo "$EXPECTED") <(find "$work/tree" -type f -printf '%m %P\n' | sort) || return 1
-	grep -q '^ExecStart=/opt/bin/lastack daemon ' "$work/tree/opt/lib/systemd/system/lastack.service"
+	grep -q '^ExecStart=/opt/bin/lastack daemon ' "$work/tree/opt/lib/systemd/system/lastack.service" &&
+		grep -qx 'ExecStartPre=-+/opt/bin/lastack probe --recover' "$work/tree/opt/lib/systemd/system/lastack.service"
 }
 
 install_leaves_a_changed_configuration() {

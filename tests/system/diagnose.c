@@ -7,25 +7,20 @@
  * own address cannot vanish, and some findings are not made there.
  */
 #include "daemons.h"
-#include "net.h"
+#include "diagnoses.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/tcp.h>
-#include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <unistd.h>
 
 #define PORT         8300
 #define FAMILY_PORTS 50
 #define LEAKS        20
-#define LATE_MS      60000
 #define FAMILIES     2
-#define ENDS_MAX     40
 #define PAUSE_US     100000
 #define BACKLOG      2
 
@@ -119,13 +114,6 @@ static struct pair healthy_pair(int family, int listener, uint16_t port)
 
 /* ---- who misbehaves, and the neighbours --------------------------------------------------------------- */
 
-/* What a process says of itself when all is in place. */
-struct told {
-	pid_t pid;
-	int descriptors[ENDS_MAX];
-	unsigned count;
-};
-
 struct player {
 	const char *name;
 	/* Sets the scene and returns; what it leaves open stays so. */
@@ -138,11 +126,6 @@ struct player {
 };
 
 static struct pair staying; /* what stay() works on */
-
-static void tell(struct told *told, int descriptor)
-{
-	told->descriptors[told->count++] = descriptor;
-}
 
 static void play_leak(int family, uint16_t port, struct told *told)
 {
@@ -285,58 +268,19 @@ static uint16_t port_of(int family, size_t player)
 	return (uint16_t)(PORT + family * FAMILY_PORTS + (int)player);
 }
 
-static void player_run(int family, size_t number, int answer)
-{
-	const struct player *player = &players[number];
-	struct told own = {.pid = getpid()};
-
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	player->play(family, port_of(family, number), &own);
-	CHECK(write(answer, &own, sizeof(own)) == sizeof(own), "write: %s", strerror(errno));
-	if (player->stay)
-		player->stay();
-	for (;;)
-		pause();
-}
-
-static void player_start(int family, size_t number)
-{
-	int answer[2];
-	pid_t pid;
-
-	CHECK(!pipe2(answer, O_CLOEXEC), "pipe: %s", strerror(errno));
-	pid = fork();
-	CHECK(pid >= 0, "fork: %s", strerror(errno));
-	if (!pid)
-		player_run(family, number, answer[1]);
-	close(answer[1]);
-	CHECK(read(answer[0], &told[family][number], sizeof(struct told)) == sizeof(struct told),
-	      "%s did not come up: is it known why?", players[number].name);
-	close(answer[0]);
-}
-
 /* ---- what is found -------------------------------------------------------------------------------------- */
 
 static const json_t *finding_of(const struct reports *lines, int family, size_t number)
 {
-	uint16_t port = port_of(family, number);
-	const char *member = players[number].by_client ? "remote_port" : "local_port";
-
-	for (size_t i = 0; i < lines->count; i++)
-		if (report_is(lines->all[i], "kind", players[number].kind) &&
-		    report_number(lines->all[i], member) == port)
-			return lines->all[i];
-	return NULL;
+	return finding_find(lines, players[number].kind, players[number].by_client ? "remote_port" : "local_port",
+			    port_of(family, number));
 }
 
 static void ask_for_findings(struct program *asker, struct reports *lines, const char *how, const char *socket)
 {
 	lastack_plan(asker, "diagnose", how, socket, "-o", "json", "--netns", netns, "--close-wait", "4s",
 		     "--fin-wait2", "2s", "--stall", "2s", "--unnoticed", "2s", "--keepalive", "2s", "--show", "3");
-	program_start(asker);
-	program_exit(asker);
-	reports_open(lines, asker->output);
-	reports_refresh(lines);
+	findings_ask(asker, lines);
 }
 
 static bool all_are_found(const struct reports *lines)
@@ -351,37 +295,20 @@ static bool all_are_found(const struct reports *lines)
 /* Nothing is said of a neighbour, be it by owner or by port. */
 static void neighbour_is_left_alone(const struct reports *lines, int family, size_t number)
 {
-	for (size_t i = 0; i < lines->count; i++) {
-		const json_t *owner = json_object_get(lines->all[i], "owner");
-
-		CHECK(json_is_null(owner) || report_number(owner, "pid") != told[family][number].pid, "%s: %s",
-		      players[number].name, report_line(lines->all[i]));
-	}
+	CHECK(!finding_of_process(lines, told[family][number].pid), "%s: %s", players[number].name,
+	      report_line(finding_of_process(lines, told[family][number].pid)));
 }
 
 static void finding_is_right(const struct reports *lines, int family, size_t number)
 {
-	const json_t *finding = finding_of(lines, family, number), *descriptors, *descriptor;
+	const json_t *finding = finding_of(lines, family, number);
 	const struct told *wanted = &told[family][number];
-	size_t i, k;
 
 	CHECK(finding, "%s is not found (family %d)", players[number].name, family);
-	CHECK(report_number(json_object_get(finding, "owner"), "pid") == wanted->pid, "%s: %s", players[number].name,
-	      report_line(finding));
-	descriptors = json_object_get(finding, "descriptors");
-	CHECK((long long)json_array_size(descriptors) + report_number(finding, "descriptors_more") == wanted->count,
-	      "%s: %s", players[number].name, report_line(finding));
-	json_array_foreach(descriptors, i, descriptor)
-	{
-		for (k = 0; k < wanted->count && wanted->descriptors[k] != json_integer_value(descriptor); k++)
-			;
-		CHECK(k < wanted->count, "descriptor %lld: %s", (long long)json_integer_value(descriptor),
-		      report_line(finding));
-	}
-	if (strcmp(players[number].kind, "accept_overflow"))
-		CHECK(report_number(finding, "count") == wanted->count, "%s", report_line(finding));
-	else
-		CHECK(report_number(finding, "count") == BACKLOG + 1, "%s", report_line(finding));
+	finding_is_of(finding, wanted);
+	CHECK(report_number(finding, "count") ==
+		      (strcmp(players[number].kind, "accept_overflow") ? wanted->count : BACKLOG + 1),
+	      "%s", report_line(finding));
 }
 
 static void all_is_right(const struct reports *lines)
@@ -398,17 +325,18 @@ static void all_is_right(const struct reports *lines)
 static void players_start(void)
 {
 	network_make();
+	scenes_begin();
 	for (int family = 0; family < FAMILIES; family++)
 		for (size_t i = 0; i < PLAYERS; i++)
-			player_start(family, i);
+			scene_start(&told[family][i], players[i].play, players[i].stay, family, port_of(family, i));
+	scenes_go();
 }
 
 static bool neighbours_are_known_to_work(const struct reports *lines)
 {
-	for (size_t i = 0; i < lines->count; i++)
-		for (int family = 0; family < FAMILIES; family++)
-			if (report_number(json_object_get(lines->all[i], "owner"), "pid") == told[family][1].pid)
-				return false;
+	for (int family = 0; family < FAMILIES; family++)
+		if (finding_of_process(lines, told[family][1].pid))
+			return false;
 	return true;
 }
 

@@ -214,7 +214,7 @@ static void probe_chooses(void)
 	probe_plan(&lastack, "12x");
 	refused(2, "neither an id", &lastack);
 	probe_plan(&lastack, "--class", "reset");
-	refused(2, "has neither", &lastack);
+	refused(2, "--class", &lastack);
 	probe_plan(&lastack, "-D", "8201");
 	refused(0, "no connection is chosen", &lastack);
 	probe_plan(&lastack, "--comm", "nobody", cookie_text(pairs[0].client_cookie));

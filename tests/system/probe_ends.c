@@ -47,6 +47,52 @@ static void probe_killed(void)
 	CHECK(state_of(pairs[0].client) == TCP_ESTABLISHED, "it has ended");
 }
 
+/* The words behind "/usr/bin/lastack" in the unit's ExecStartPre=. */
+static void unit_words_add(struct program *lastack)
+{
+	static char line[256];
+	FILE *unit = fopen("packaging/lastack.service", "re");
+	char *rest, *word;
+
+	CHECK(unit, "the unit: %s", strerror(errno));
+	while (fgets(line, sizeof(line), unit) && strncmp(line, "ExecStartPre=-+/usr/bin/lastack ", 32))
+		;
+	fclose(unit);
+	rest = line + 32;
+	CHECK(!strncmp(line, "ExecStartPre=", 13), "the unit runs nothing before the daemon");
+	while ((word = strsep(&rest, " \n")))
+		if (*word)
+			program_word(lastack, word);
+}
+
+/* Nobody runs probe again, but the service is started: what its unit runs before it, as root. */
+static void probe_killed_and_service_started(void)
+{
+	struct settings before;
+	struct program lastack;
+	struct pair pair;
+
+	hosts_open();
+	pair = peer_pair(AF_INET);
+	before = settings_of(pair.client);
+	PEERS_VANISH();
+	probe_underway(&lastack, &pair);
+	kill(lastack.pid, SIGKILL);
+	program_exit(&lastack);
+	for (int start = 0; start < 2; start++) {
+		program_plan(&lastack, lastack_path(), NULL);
+		unit_words_add(&lastack);
+		program_word(&lastack, "--state-dir");
+		program_word(&lastack, state_dir);
+		program_start(&lastack);
+		CHECK(program_exit(&lastack) == 0 &&
+			      text_has(lastack.errors, start ? "nothing to be put back" : "settings of 1 connections"),
+		      "%s", text_of(lastack.errors));
+		settings_equal(pair.client, &before);
+		CHECK(!journal_exists(), "the journal is left");
+	}
+}
+
 /* What the application has set in the meantime is its own. */
 static void probe_killed_and_changed(void)
 {
@@ -135,6 +181,7 @@ static void probe_orphan(void)
 
 const struct test probe_end_tests[] = {
 	{"probe_killed", probe_killed},
+	{"probe_killed_and_service_started", probe_killed_and_service_started},
 	{"probe_killed_and_changed", probe_killed_and_changed},
 	{"probe_interrupted", probe_interrupted},
 	{"probe_orphan", probe_orphan},

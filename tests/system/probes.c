@@ -37,24 +37,30 @@ static void ip_run(const char *words, ...)
 	close(ip.errors);
 }
 
-static socklen_t peer_fill(struct sockaddr_storage *storage, int family, bool any)
+socklen_t peer_address(struct sockaddr_storage *storage, int family, unsigned net, unsigned host, uint16_t port)
 {
 	struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)storage;
 	struct sockaddr_in *v4 = (struct sockaddr_in *)storage;
+	char text[48];
 
 	memset(storage, 0, sizeof(*storage));
 	storage->ss_family = (sa_family_t)family;
-	v4->sin_port = htons(PEER_PORT); /* at the same place in both families */
-	if (!any)
-		inet_pton(family, family == AF_INET ? "10.98.0.2" : "fd98::2",
-			  family == AF_INET ? (void *)&v4->sin_addr : (void *)&v6->sin6_addr);
+	v4->sin_port = htons(port); /* at the same place in both families */
+	if (net == PEER_ANY)
+		return family == AF_INET ? sizeof(*v4) : sizeof(*v6);
+	if (net == PEER_ITSELF || net == PEER_OURS)
+		snprintf(text, sizeof(text), family == AF_INET ? "10.98.0.%d" : "fd98::%d", net == PEER_OURS ? 1 : 2);
+	else
+		snprintf(text, sizeof(text), family == AF_INET ? "10.99.%u.%u" : "fd99:0:0:%u::%u", net, host);
+	CHECK(inet_pton(family, text, family == AF_INET ? (void *)&v4->sin_addr : (void *)&v6->sin6_addr) == 1,
+	      "%s is no address", text);
 	return family == AF_INET ? sizeof(*v4) : sizeof(*v6);
 }
 
-static int listener_open(int family)
+int peer_listen(int family, uint16_t port)
 {
 	struct sockaddr_storage address;
-	socklen_t bytes = peer_fill(&address, family, true);
+	socklen_t bytes = peer_address(&address, family, PEER_ANY, 0, port);
 	int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	if (family == AF_INET6)
@@ -62,6 +68,21 @@ static int listener_open(int family)
 	option_set(fd, SOL_SOCKET, SO_REUSEADDR, 1);
 	CHECK(!bind(fd, (struct sockaddr *)&address, bytes) && !listen(fd, 64), "listener: %s", strerror(errno));
 	return fd;
+}
+
+/* Between `here`, where the caller is, and `there`. */
+static void cable_lay(void)
+{
+	ip_run("$0 link add near type veth peer name far netns /proc/%d/fd/%d; $0 addr add 10.98.0.1/24 dev near;"
+	       "$0 -6 addr add fd98::1/64 dev near nodad; $0 link set near up;"
+	       "$0 route add 10.99.0.0/16 via 10.98.0.2; $0 -6 route add fd99::/48 via fd98::2",
+	       (int)getpid(), there);
+	netns_enter(there);
+	ip_run("$0 addr add 10.98.0.2/24 dev far; $0 -6 addr add fd98::2/64 dev far nodad; $0 link set far up;"
+	       "$0 route add local 10.99.0.0/16 dev lo; $0 -6 route add local fd99::/48 dev lo");
+	for (int i = 0; i < 2; i++)
+		listeners[i] = peer_listen(peer_families[i], PEER_PORT);
+	netns_enter(here);
 }
 
 void hosts_open(void)
@@ -74,14 +95,16 @@ void hosts_open(void)
 	here = netns_fd();
 	snprintf(netns_word, sizeof(netns_word), "%u", inode);
 	snprintf(state_dir, sizeof(state_dir), "%s/state", test_directory());
-	ip_run("$0 link add near type veth peer name far netns /proc/%d/fd/%d; $0 addr add 10.98.0.1/24 dev near;"
-	       "$0 -6 addr add fd98::1/64 dev near nodad; $0 link set near up",
-	       (int)getpid(), there);
-	netns_enter(there);
-	ip_run("$0 addr add 10.98.0.2/24 dev far; $0 -6 addr add fd98::2/64 dev far nodad; $0 link set far up");
-	for (int i = 0; i < 2; i++)
-		listeners[i] = listener_open(peer_families[i]);
+	cable_lay();
+}
+
+void peers_reboot(void)
+{
+	netns_enter_new();
+	there = netns_fd();
 	netns_enter(here);
+	ip_run("$0 link del near");
+	cable_lay();
 }
 
 void peers_filter(const char *rules)
@@ -91,16 +114,21 @@ void peers_filter(const char *rules)
 	netns_enter(here);
 }
 
-struct pair peer_pair(int family)
+struct pair peer_pair_at(int family, unsigned net, unsigned host, int listener, uint16_t port)
 {
 	struct sockaddr_storage address;
-	socklen_t bytes = peer_fill(&address, family, false);
+	socklen_t bytes = peer_address(&address, family, net, host, port);
 	struct pair pair = {.client = socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0)};
 
 	CHECK(!connect(pair.client, (struct sockaddr *)&address, bytes), "connect: %s", strerror(errno));
-	pair.server = tcp_accept(listeners[family == AF_INET6]);
+	pair.server = tcp_accept(listener);
 	pair.client_cookie = cookie_of(pair.client);
 	return pair;
+}
+
+struct pair peer_pair(int family)
+{
+	return peer_pair_at(family, PEER_ITSELF, 0, listeners[family == AF_INET6], PEER_PORT);
 }
 
 void peer_forgets(const struct pair *pair)

@@ -17,6 +17,20 @@ extern const int peer_families[2];
 extern char netns_word[16], state_dir[96];
 
 void hosts_open(void);
+/* The peers' host vanishes, and another comes up with its addresses, which knows nothing of connections of before. */
+void peers_reboot(void);
+/*
+ * The peers' host has any address of 10.99.NET.HOST and fd99:0:0:NET::HOST, and one of its own. net is a number up to
+ * 255, or one of these.
+ */
+#define PEER_ITSELF 256
+#define PEER_ANY    257 /* to listen */
+#define PEER_OURS   258 /* not theirs, but that of the host that is here */
+socklen_t peer_address(struct sockaddr_storage *storage, int family, unsigned net, unsigned host, uint16_t port);
+/* In the namespace that the caller is in, which should be the peers'. */
+int peer_listen(int family, uint16_t port);
+/* From here to there, accepted from that listener of theirs. */
+struct pair peer_pair_at(int family, unsigned net, unsigned host, int listener, uint16_t port);
 /* What the peers' host does with what it gets: "drop" makes them vanish, "counter" lets them come back. */
 void peers_filter(const char *rules);
 #define PEERS_VANISH() peers_filter("tcp dport 8200 drop")

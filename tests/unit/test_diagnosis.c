@@ -225,6 +225,11 @@ static void unanswered_probes(void **state)
 	diagnose_one(&event);
 	assert_int_equal(d.findings[0].facts[FACT_GIVE_UP], (60 + 6 * 10 - 80) * NS_PER_S);
 	diagnosed_end(&d);
+	/* Somebody else's probes: lastack probe has been here, and has put keepalive back to off. */
+	keepalive_off(&event);
+	diagnose_one(&event);
+	assert_false(finding_has(only(&d, FINDING_HALF_OPEN_PROBING), FACT_GIVE_UP));
+	diagnosed_end(&d);
 }
 
 static void silence(void **state)
@@ -294,7 +299,7 @@ static void held_fin_wait2(void **state)
 	NOT_FOUND(event);
 }
 
-static void pile_up(uint8_t state, unsigned count, uint64_t age_ms)
+static void pile_up(uint8_t state, unsigned count, uint64_t age_ms, uint8_t retransmits)
 {
 	diagnosed_begin(&d);
 	for (unsigned cookie = 1; cookie <= count; cookie++) {
@@ -304,7 +309,7 @@ static void pile_up(uint8_t state, unsigned count, uint64_t age_ms)
 		event.header.flags = EVENT_SOCKET_DEAD;
 		event.header.pid = 0;
 		event.source = EXISTING_TCP;
-		event.retransmits = 2;
+		event.retransmits = retransmits;
 		feed(&d.fixture, &event);
 	}
 	diagnose(&d, 1);
@@ -323,18 +328,79 @@ static void pile_ups(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		pile_up(cases[i].state, 20, 11000);
+		pile_up(cases[i].state, 20, 11000, 2);
 		assert_int_equal(only(&d, cases[i].kind)->facts[FACT_ORPHANED], 20);
 		assert_int_equal(d.findings[0].pid, 0);
 		assert_int_equal(d.findings[0].certainty, CERTAINTY_LIKELY);
 		diagnosed_end(&d);
-		pile_up(cases[i].state, 19, 11000);
+		pile_up(cases[i].state, 19, 11000, 2);
 		none(&d);
 		diagnosed_end(&d);
-		pile_up(cases[i].state, 20, 9000);
+		pile_up(cases[i].state, 20, 9000, 2);
 		none(&d);
 		diagnosed_end(&d);
 	}
+}
+
+/* One alone is worth saying once its FIN was sent again and again; in a pile-up it is not said once more. */
+static void one_fin_without_an_answer(void **state)
+{
+	static const uint8_t states[] = {TCP_FIN_WAIT1, TCP_CLOSING, TCP_LAST_ACK};
+	struct event_existing event;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(states); i++) {
+		event = listed(0, 1, states[i]);
+		quiet_for(&event, 11000);
+		event.retransmits = 2;
+		NOT_FOUND(event);
+		event.retransmits = 3;
+		FOUND(event, FINDING_FIN_UNANSWERED, CERTAINTY_POSSIBLE);
+		event.retransmits = 5;
+		FOUND(event, FINDING_FIN_UNANSWERED, CERTAINTY_LIKELY);
+		quiet_for(&event, 9000);
+		NOT_FOUND(event);
+	}
+	pile_up(TCP_LAST_ACK, 19, 11000, 3);
+	assert_int_equal(only(&d, FINDING_FIN_UNANSWERED)->count, 19);
+	diagnosed_end(&d);
+	pile_up(TCP_LAST_ACK, 20, 11000, 3);
+	only(&d, FINDING_LAST_ACK_PILEUP);
+	diagnosed_end(&d);
+}
+
+/* ---- connects that nobody answers ------------------------------------------------------------------------- */
+
+static void connect_to_silence(unsigned count, uint8_t retransmits)
+{
+	diagnosed_begin(&d);
+	for (unsigned cookie = 1; cookie <= count; cookie++) {
+		struct event_existing event = listed(0, cookie, TCP_SYN_SENT);
+
+		event.silent_ticks = UINT32_MAX;
+		event.retransmits = retransmits;
+		feed(&d.fixture, &event);
+	}
+	diagnose(&d, 1);
+}
+
+static void connects_without_an_answer(void **state)
+{
+	(void)state;
+	connect_to_silence(5, 2);
+	assert_int_equal(only(&d, FINDING_SYN_SENT_UNANSWERED)->count, 5);
+	assert_int_equal(d.findings[0].certainty, CERTAINTY_POSSIBLE);
+	assert_int_equal(d.findings[0].remote_port, 80);
+	diagnosed_end(&d);
+	connect_to_silence(5, 3);
+	assert_int_equal(only(&d, FINDING_SYN_SENT_UNANSWERED)->certainty, CERTAINTY_LIKELY);
+	diagnosed_end(&d);
+	connect_to_silence(4, 3);
+	none(&d);
+	diagnosed_end(&d);
+	connect_to_silence(5, 0); /* a burst of connects under way */
+	none(&d);
+	diagnosed_end(&d);
 }
 
 /* ---- windows ----------------------------------------------------------------------------------------------- */
@@ -535,6 +601,25 @@ static void ports_that_run_out(void **state)
 	diagnosed_end(&d);
 }
 
+/* Where several processes go there, whose fault it is is not said. */
+static void ports_of_one_process_and_of_two(void **state)
+{
+	(void)state;
+	diagnosed_begin(&d);
+	diagnosis_netns_add(d.diagnosis, &numbers);
+	connect_many(80);
+	diagnose(&d, 1000);
+	assert_int_equal(only(&d, FINDING_PORT_EXHAUSTION)->pid, PID_CLIENT);
+	assert_int_equal(d.findings[0].process_count, 1);
+	assert_int_equal(d.findings[0].processes[0].count, 80);
+	FEED(&d.fixture, listed(1001, 990, TCP_ESTABLISHED));
+	diagnose(&d, 1002);
+	assert_int_equal(only(&d, FINDING_PORT_EXHAUSTION)->count, 81);
+	assert_int_equal(d.findings[0].process_count, 0);
+	assert_int_equal(d.findings[0].pid, 0);
+	diagnosed_end(&d);
+}
+
 /* ---- recent ends ------------------------------------------------------------------------------------------------ */
 
 static void end_at(uint64_t ms, enum connection_class class, enum connection_cause cause, uint8_t host)
@@ -606,12 +691,15 @@ int main(void)
 		cmocka_unit_test(slow_keepalive),
 		cmocka_unit_test(held_fin_wait2),
 		cmocka_unit_test(pile_ups),
+		cmocka_unit_test(one_fin_without_an_answer),
+		cmocka_unit_test(connects_without_an_answer),
 		cmocka_unit_test(a_peer_that_does_not_read),
 		cmocka_unit_test(a_process_that_does_not_read),
 		cmocka_unit_test(full_queues),
 		cmocka_unit_test(handshakes_that_do_not_complete),
 		cmocka_unit_test(limits_of_the_kernel),
 		cmocka_unit_test(ports_that_run_out),
+		cmocka_unit_test(ports_of_one_process_and_of_two),
 		cmocka_unit_test(peers_that_fail_together),
 		cmocka_unit_test(ends_are_forgotten_with_time),
 	};

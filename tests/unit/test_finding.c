@@ -48,6 +48,8 @@ static struct finding full(enum finding_kind kind, enum finding_certainty certai
 		.pid = 4711,
 		.uid = 33,
 		.comm = "ng\"in\x1bx",
+		.process_count = 1,
+		.processes = {{4711, 3012}},
 		.cgroup = 7,
 		.local_port = 8080,
 		.peer_count = 2,
@@ -71,6 +73,15 @@ static struct finding bare(enum finding_kind kind, enum finding_certainty certai
 	return (struct finding){.kind = kind, .certainty = certainty, .count = 1, .uid = UINT32_MAX};
 }
 
+/* Ten workers, two of which there is no room for. */
+static void several(struct finding *finding)
+{
+	finding->pid = 0;
+	finding->process_count = 10;
+	for (uint32_t i = 0; i < FINDING_PROCESSES_MAX; i++)
+		finding->processes[i] = (struct finding_process){4711 + i, 300 - i};
+}
+
 static json_t *json_of(const struct finding *finding)
 {
 	struct finding_source source = {.finding = finding, .context = &context, .now_ns = NOW_NS};
@@ -90,12 +101,14 @@ static json_t *json_of(const struct finding *finding)
 static void each_finding(void (*check)(const struct finding *finding, const json_t *json))
 {
 	for (unsigned kind = 0; kind < FINDING_KIND_COUNT; kind++) {
-		for (unsigned i = 0; i < FINDING_CERTAINTY_COUNT * 4; i++) {
-			enum finding_certainty certainty = (enum finding_certainty)(i / 4);
-			struct finding finding = i % 2 ? full(kind, certainty) : bare(kind, certainty);
+		for (unsigned i = 0; i < FINDING_CERTAINTY_COUNT * 6; i++) {
+			enum finding_certainty certainty = (enum finding_certainty)(i / 6);
+			struct finding finding = i % 3 ? full(kind, certainty) : bare(kind, certainty);
 			json_t *json;
 
-			finding.local_fault = i % 4 >= 2;
+			if (i % 3 == 2)
+				several(&finding);
+			finding.local_fault = i % 6 >= 3;
 			json = json_of(&finding);
 			check(&finding, json);
 			json_decref(json);
@@ -205,6 +218,83 @@ static void one_to_the_letter(void **state)
 	text_free(&text);
 }
 
+/* The lines of a block that begin with this label, up to the next one. */
+static const char *labelled(struct text *block, const char *label)
+{
+	static char lines[1024];
+	const char *from = strstr(text_string(block), label), *to = from;
+
+	assert_non_null(from);
+	do
+		to += strcspn(to, "\n") + 1;
+	while (!strncmp(to, "          ", 10));
+	snprintf(lines, sizeof(lines), "%.*s", (int)(to - from), from);
+	return lines;
+}
+
+static void several_processes_in_words(void **state)
+{
+	struct finding finding = full(FINDING_CANNOT_NOTICE_DEAD_PEER, CERTAINTY_CERTAIN);
+	struct text text = {0};
+	json_t *json;
+
+	(void)state;
+	memcpy(finding.comm, "nginx", 6);
+	several(&finding);
+	json = json_of(&finding);
+	assert_true(json_is_null(json_object_get(json_object_get(json, "owner"), "pid")));
+	assert_int_equal(json_integer_value(json_object_get(json_object_get(json, "owner"), "processes")), 10);
+	assert_int_equal(finding_block(&text, json, 1, 80), 0);
+	assert_string_equal(labelled(&text, "   who"),
+			    "   who    nginx, 10 processes: 4711 (300), 4712 (299), 4713 (298), 4714 (297),\n"
+			    "          4715 (296), 4716 (295), 4717 (294), 4718 (293), others (640),\n"
+			    "          container 0123456789ab\n");
+	json_decref(json);
+	text_free(&text);
+}
+
+static const char *command_of(const struct finding *finding)
+{
+	static char command[256];
+	json_t *json = json_of(finding);
+
+	snprintf(command, sizeof(command), "%s", json_string_value(json_object_get(json, "command")));
+	json_decref(json);
+	return command;
+}
+
+/* Few are named one by one, many by what they have in common; never by a name that somebody chose. */
+static void commands_to_run(void **state)
+{
+	struct finding finding = bare(FINDING_HALF_OPEN_SILENT, CERTAINTY_POSSIBLE);
+
+	(void)state;
+	finding.count = finding.cookie_count = 2;
+	finding.cookies[0] = 71;
+	finding.cookies[1] = 72;
+	finding.remote_port = 5432;
+	assert_string_equal(command_of(&finding), "lastack probe 71 72");
+	finding.count = 5;
+	assert_string_equal(command_of(&finding), "lastack probe -D 5432");
+	finding.process_count = 1;
+	finding.processes[0].pid = 4711;
+	memcpy(finding.comm, "$(reboot)", 10);
+	assert_string_equal(command_of(&finding), "lastack probe -p 4711 -D 5432");
+	finding.remote_port = 0;
+	finding.local_port = 80;
+	finding.process_count = 2;
+	finding.processes[1].pid = 4712;
+	assert_string_equal(command_of(&finding), "lastack probe -p 4711,4712 -L 80");
+	finding.process_count = 9;
+	assert_string_equal(command_of(&finding), "lastack probe -L 80");
+	finding.kind = FINDING_SYN_SENT_UNANSWERED;
+	assert_string_equal(command_of(&finding), "lastack list --state SYN_SENT -L 80");
+	finding = bare(FINDING_SYN_SENT_UNANSWERED, CERTAINTY_LIKELY);
+	assert_string_equal(command_of(&finding), "lastack list --state SYN_SENT");
+	finding.kind = FINDING_ACCEPT_OVERFLOW;
+	assert_string_equal(command_of(&finding), "");
+}
+
 static bool gone_or_not(void *arg, uint64_t cookie, struct text *text)
 {
 	(void)arg;
@@ -239,9 +329,13 @@ static void connections_behind_it(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(every_kind_meets_the_schema), cmocka_unit_test(sentences_are_whole),
-		cmocka_unit_test(blocks_are_as_wide_as_asked), cmocka_unit_test(one_to_the_letter),
+		cmocka_unit_test(every_kind_meets_the_schema),
+		cmocka_unit_test(sentences_are_whole),
+		cmocka_unit_test(blocks_are_as_wide_as_asked),
+		cmocka_unit_test(one_to_the_letter),
 		cmocka_unit_test(connections_behind_it),
+		cmocka_unit_test(several_processes_in_words),
+		cmocka_unit_test(commands_to_run),
 	};
 
 	return cmocka_run_group_tests_name("finding", tests, NULL, NULL);

@@ -174,7 +174,7 @@ static struct event_existing detailed(uint64_t ms, uint32_t copied_seq)
 	event.probes_out = 2;
 	event.retries = 15;
 	event.receive_window = 500;
-	event.rto_ticks = 250;
+	event.forked_from = 600;
 	event.sent_ticks = 500;
 	event.received_ticks = UINT32_MAX;
 	return event;
@@ -195,7 +195,7 @@ static void details_of_a_listing(void **state)
 	assert_int_equal(facts->backoff, 3);
 	assert_int_equal(facts->probes_out, 2);
 	assert_int_equal(facts->retries, 15);
-	assert_int_equal(facts->rto_ms, 1000);
+	assert_int_equal(facts->forked_from, 600);
 	assert_int_equal(facts->sent_ms, 2000);
 	assert_int_equal(facts->received_ms, UINT32_MAX);
 	FEED(&f, detailed(1100, 7));

@@ -1,0 +1,301 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * test_diagnosis_join.c: when the findings of several processes are one: for each reason to join them a case, and the
+ * near misses that differ in one fact and must stay apart.
+ */
+#include "diagnosis_fixture.h"
+
+static struct diagnosed d;
+
+#define CGROUP 77
+#define MASTER 70
+#define WORKER 71 /* and from there on */
+
+/* A worker's leak, by a listener or to a destination. */
+static struct event_existing leaked(uint64_t cookie, uint32_t pid, bool served)
+{
+	struct event_existing event = listed(1, cookie, TCP_CLOSE_WAIT);
+
+	quiet_for(&event, 10 * MINUTE);
+	event.header.pid = pid;
+	event.cgroup = CGROUP;
+	event.forked_from = MASTER;
+	memcpy(event.comm, "worker", 7);
+	if (served)
+		event.tuple = server_tuple((uint16_t)(50000 + cookie));
+	return event;
+}
+
+/* Two workers, of which the second differs by what `alter` does. */
+static void two_workers(bool served, void (*alter)(struct event_existing *event))
+{
+	struct event_existing event;
+
+	diagnosed_begin(&d);
+	if (served)
+		FEED(&d.fixture, make_listen(0, 999));
+	for (uint64_t cookie = 1; cookie <= 2; cookie++) {
+		event = leaked(cookie, WORKER + (uint32_t)cookie, served);
+		if (cookie == 2 && alter)
+			alter(&event);
+		feed(&d.fixture, &event);
+	}
+	diagnose(&d, 1000);
+}
+
+static void is_joined(bool served, void (*alter)(struct event_existing *event))
+{
+	two_workers(served, alter);
+	only(&d, FINDING_CLOSE_WAIT_LEAK);
+	assert_int_equal(d.findings[0].process_count, 2);
+	assert_int_equal(d.findings[0].pid, 0);
+	diagnosed_end(&d);
+}
+
+static void is_apart(bool served, void (*alter)(struct event_existing *event))
+{
+	two_workers(served, alter);
+	assert_int_equal(d.count, 2);
+	for (uint32_t i = 0; i < 2; i++) {
+		assert_int_equal(d.findings[i].process_count, 1);
+		assert_int_equal(d.findings[i].pid, d.findings[i].processes[0].pid);
+		assert_int_equal(d.findings[i].processes[0].count, d.findings[i].count);
+	}
+	diagnosed_end(&d);
+}
+
+static void name_alter(struct event_existing *event)
+{
+	memcpy(event->comm, "other", 6);
+}
+
+static void user_alter(struct event_existing *event)
+{
+	event->uid++;
+}
+
+static void cgroup_alter(struct event_existing *event)
+{
+	event->cgroup++;
+}
+
+static void cgroup_forget(struct event_existing *event)
+{
+	event->cgroup = 0;
+}
+
+static void parent_alter(struct event_existing *event)
+{
+	event->forked_from++;
+}
+
+static void parent_forget(struct event_existing *event)
+{
+	event->forked_from = 0;
+}
+
+static void destination_alter(struct event_existing *event)
+{
+	event->tuple.remote[2]++;
+}
+
+static void remote_port_alter(struct event_existing *event)
+{
+	event->tuple.remote_port++;
+}
+
+static void netns_alter(struct event_existing *event)
+{
+	event->tuple.netns++;
+}
+
+static void make_master(struct event_existing *event)
+{
+	event->header.pid = MASTER;
+	event->forked_from = 0;
+}
+
+static void local_port_alter(struct event_existing *event)
+{
+	event->tuple.local_port++;
+}
+
+static void by_their_parent(void **state)
+{
+	(void)state;
+	is_joined(false, NULL);
+	is_joined(false, make_master);
+	/* Two shells of one session: nothing but a name in common. */
+	is_apart(false, parent_alter);
+	is_apart(false, parent_forget);
+	is_apart(false, name_alter);
+	is_apart(false, user_alter);
+	is_apart(false, cgroup_alter);
+	is_apart(false, cgroup_forget);
+	is_apart(false, destination_alter);
+	is_apart(false, remote_port_alter);
+	is_apart(false, netns_alter);
+}
+
+static void by_their_listener(void **state)
+{
+	(void)state;
+	is_joined(true, NULL);
+	is_joined(true, parent_alter); /* started one by one, SO_REUSEPORT */
+	is_joined(true, parent_forget);
+	is_apart(true, name_alter);
+	is_apart(true, user_alter);
+	is_apart(true, cgroup_alter);
+	is_apart(true, local_port_alter);
+}
+
+static void listen_at(uint64_t cookie, uint8_t host)
+{
+	struct event_birth event = make_listen(0, cookie);
+
+	memset(event.tuple.local, 0, sizeof(event.tuple.local));
+	event.tuple.local[0] = 10;
+	event.tuple.local[3] = host;
+	feed(&d.fixture, &event);
+}
+
+/* Two services of one name that share a port number, at addresses of their own. */
+static void not_by_a_port_alone(void **state)
+{
+	struct event_existing event;
+
+	(void)state;
+	diagnosed_begin(&d);
+	for (uint8_t host = 1; host <= 2; host++) {
+		listen_at(900 + host, host);
+		event = leaked(host, WORKER + (uint32_t)host, true);
+		memset(event.tuple.local, 0, sizeof(event.tuple.local));
+		event.tuple.local[0] = 10;
+		event.tuple.local[3] = host;
+		event.forked_from = 0;
+		feed(&d.fixture, &event);
+	}
+	diagnose(&d, 1000);
+	assert_int_equal(d.count, 2);
+	diagnosed_end(&d);
+}
+
+/* More workers than are named, each with one more than the one before. */
+static void who_has_most_comes_first(void **state)
+{
+	const uint32_t workers = FINDING_PROCESSES_MAX + 3;
+	const struct finding *finding;
+	struct event_existing event;
+	uint64_t cookie = 0;
+
+	(void)state;
+	diagnosed_begin(&d);
+	for (uint32_t worker = 1; worker <= workers; worker++)
+		for (uint32_t i = 0; i < worker; i++) {
+			event = leaked(++cookie, WORKER + worker, false);
+			event.descriptor = (int32_t)(1000 * worker + i);
+			event.unread_bytes = 10;
+			feed(&d.fixture, &event);
+		}
+	diagnose(&d, 1000);
+	finding = only(&d, FINDING_CLOSE_WAIT_LEAK);
+	assert_int_equal(finding->count, workers * (workers + 1) / 2);
+	assert_int_equal(finding->process_count, workers);
+	assert_int_equal(finding->facts[FACT_UNREAD_BYTES], 10 * finding->count);
+	assert_int_equal(finding->peers[0].count, finding->count);
+	assert_int_equal(finding->cookie_count, FINDING_SHOWN_MAX);
+	for (uint32_t i = 0; i < FINDING_PROCESSES_MAX; i++) {
+		assert_int_equal(finding->processes[i].pid, WORKER + workers - i);
+		assert_int_equal(finding->processes[i].count, workers - i);
+	}
+	assert_int_equal(finding->descriptor_count, workers);
+	assert_int_equal(finding->descriptors[0], (int32_t)(1000 * workers));
+	/* One more in each of two: growth is that of all. */
+	for (uint32_t worker = 1; worker <= 2; worker++) {
+		event = leaked(++cookie, WORKER + worker, false);
+		feed(&d.fixture, &event);
+	}
+	diagnose(&d, 2000);
+	assert_int_equal(only(&d, FINDING_CLOSE_WAIT_LEAK)->growth, 2);
+	diagnosed_end(&d);
+}
+
+/* From run to run it is the same finding, whatever its numbers are; another worker does not make it another. */
+static void it_stays_itself(void **state)
+{
+	uint64_t identity, of_one;
+
+	(void)state;
+	two_workers(false, NULL);
+	identity = d.findings[0].identity;
+	FEED(&d.fixture, leaked(3, WORKER + 3, false));
+	diagnose(&d, 2000);
+	assert_int_equal(only(&d, FINDING_CLOSE_WAIT_LEAK)->process_count, 3);
+	assert_int_equal(d.findings[0].identity, identity);
+	diagnosed_end(&d);
+	two_workers(false, remote_port_alter);
+	assert_int_not_equal(d.findings[0].identity, d.findings[1].identity);
+	of_one = d.findings[0].identity;
+	FEED(&d.fixture, leaked(4, WORKER + 1, false)); /* one more of the first: it comes first then */
+	diagnose(&d, 2000);
+	assert_int_equal(d.count, 2);
+	assert_int_equal(d.findings[0].count, 2);
+	assert_int_equal(d.findings[0].identity, of_one);
+	diagnosed_end(&d);
+}
+
+static void host_alter(struct event_existing *event)
+{
+	event->tuple.remote[3]++;
+}
+
+/* One address is told where all go there, and stays the same finding when a second one of the prefix comes. */
+static void one_address_or_a_prefix(void **state)
+{
+	uint64_t identity;
+
+	(void)state;
+	two_workers(false, NULL);
+	assert_int_equal(only(&d, FINDING_CLOSE_WAIT_LEAK)->destination.bits, 32);
+	assert_int_equal(d.findings[0].destination.address[3], 2);
+	identity = d.findings[0].identity;
+	diagnosed_end(&d);
+	two_workers(false, host_alter);
+	assert_int_equal(only(&d, FINDING_CLOSE_WAIT_LEAK)->destination.bits, 24);
+	assert_int_equal(d.findings[0].destination.address[3], 0);
+	assert_int_equal(d.findings[0].identity, identity);
+	diagnosed_end(&d);
+}
+
+/* None of them alone has enough of them. */
+static void pile_ups_of_all_workers(void **state)
+{
+	(void)state;
+	for (unsigned count = 19; count <= 20; count++) {
+		diagnosed_begin(&d);
+		for (uint64_t cookie = 1; cookie <= count; cookie++) {
+			struct event_existing event = leaked(cookie, WORKER + (uint32_t)(cookie % 4), false);
+
+			event.state = TCP_LAST_ACK;
+			event.retransmits = 3;
+			feed(&d.fixture, &event);
+		}
+		diagnose(&d, 1000);
+		only(&d, count < 20 ? FINDING_FIN_UNANSWERED : FINDING_LAST_ACK_PILEUP);
+		assert_int_equal(d.findings[0].count, count);
+		assert_int_equal(d.findings[0].process_count, 4);
+		diagnosed_end(&d);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(by_their_parent),         cmocka_unit_test(by_their_listener),
+		cmocka_unit_test(not_by_a_port_alone),     cmocka_unit_test(who_has_most_comes_first),
+		cmocka_unit_test(pile_ups_of_all_workers), cmocka_unit_test(it_stays_itself),
+		cmocka_unit_test(one_address_or_a_prefix),
+	};
+
+	return cmocka_run_group_tests_name("diagnosis_join", tests, NULL, NULL);
+}
