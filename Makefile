@@ -97,6 +97,11 @@ $(O)/demo: $(call object,,$(PLAYERS) tests/live/demo.c)
 	$(call link,,-ljansson -lm)
 $(O)/system: $(call object,,$(SYSTEM))
 	$(call link,,-ljansson -lsqlite3 -lz)
+# Loaded before the C library's by the sweeps over allocations.
+$(O)/failing_alloc.so: tests/faults/failing_alloc.c
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(WARNINGS) -fPIC -shared -o $@ $<
+$(O)/system: | $(O)/failing_alloc.so
 $(O)/tiers: $(call object,,$(wildcard tests/kernels/*.c))
 	$(call link,,-ljansson)
 $(O)/bench: $(call object,,tests/bench/bench.c tests/bench/measure.c)

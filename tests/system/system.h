@@ -24,16 +24,22 @@ struct test {
 /* Each file of tests has one of these, ended by a test without a name. */
 extern const struct test loss_tests[], start_tests[], owner_tests[], recording_tests[], condition_tests[],
 	filter_tests[], output_tests[], program_tests[], machine_tests[], audit_tests[], daemon_tests[],
-	daemon_store_tests[], daemon_client_tests[], diagnose_tests[], probe_tests[], probe_end_tests[];
+	daemon_store_tests[], daemon_client_tests[], diagnose_tests[], probe_tests[], probe_end_tests[],
+	fault_sweep_tests[];
 
 /* ---- verdicts: both end the process of the test */
 _Noreturn void test_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 _Noreturn void test_skip(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* Figures, told with the test's name if it passes. */
+void test_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 #define CHECK(condition, ...)                                                                                          \
 	do {                                                                                                           \
 		if (!(condition))                                                                                      \
 			test_fail(__VA_ARGS__);                                                                        \
 	} while (0)
+
+/* Are all cases wanted, however long it takes? By LASTACK_DEEP in the environment. */
+bool test_is_deep(void);
 
 /* A directory that the runner removes when the test has ended, whatever it ended of. */
 void test_remove_later(const char *directory);
