@@ -2,6 +2,7 @@
 /*
  * verbs.c: the table of verbs: for the command line, the manual and the shell's completion.
  */
+#include <errno.h>
 #include <stdio.h>
 
 #include "verbs/verbs.h"
@@ -14,6 +15,13 @@ const struct verb verbs[] = {
 	{&diagnose_verb, verb_diagnose}, {&probe_verb, verb_probe},
 };
 const unsigned verb_count = sizeof(verbs) / sizeof(verbs[0]);
+
+int verb_options_status(int outcome)
+{
+	if (outcome == OPTIONS_HELP)
+		return EXIT_DONE;
+	return outcome == -ENOMEM ? EXIT_FAILED : EXIT_USAGE;
+}
 
 int verb_fail(enum exit_status status, const char *verb, const char *what, const char *why)
 {

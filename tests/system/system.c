@@ -31,7 +31,7 @@ enum outcome { PASSED, FAILED, SKIPPED };
 /* What the process of a test and the runner share. */
 struct slot {
 	char text[TEXT_BYTES];
-	char note[512];
+	char note[2048];
 	char remove[REMOVE_MAX][256];
 	unsigned remove_count;
 	char directory[64];
@@ -48,6 +48,7 @@ static const struct test *const tables[] = {
 	loss_tests,          start_tests,    owner_tests,   recording_tests, condition_tests, filter_tests,
 	output_tests,        program_tests,  machine_tests, audit_tests,     daemon_tests,    daemon_store_tests,
 	daemon_client_tests, diagnose_tests, probe_tests,   probe_end_tests, fault_sweep_tests,
+	fault_daemon_tests,
 };
 
 static struct slot *own_slot; /* in the process of a test */
@@ -92,10 +93,14 @@ void test_skip(const char *format, ...)
 
 void test_note(const char *format, ...)
 {
+	size_t used = strlen(own_slot->note);
 	va_list arguments;
 
+	if (used)
+		used += (size_t)snprintf(own_slot->note + used, sizeof(own_slot->note) - used, "; ");
 	va_start(arguments, format);
-	vsnprintf(own_slot->note, sizeof(own_slot->note), format, arguments);
+	if (used < sizeof(own_slot->note))
+		vsnprintf(own_slot->note + used, sizeof(own_slot->note) - used, format, arguments);
 	va_end(arguments);
 }
 
