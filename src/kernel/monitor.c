@@ -220,6 +220,8 @@ static int monitor_load(struct monitor *monitor, const struct monitor_config *co
 	settings_fill(monitor, config, btf);
 	programs_select(monitor);
 	status = lastack_bpf__load(monitor->skeleton);
+	if (!status && !monitor->skeleton->bss) /* libbpf takes a first small map that is refused for an old kernel */
+		status = -ENOMEM;
 	if (status)
 		return load_failed(status, why, size);
 	status = rings_install(monitor);

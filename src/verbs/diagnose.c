@@ -199,7 +199,8 @@ static bool object_show(struct shown *shown, const json_t *object, const char *l
 	text_append_char(&shown->blocks, '\n');
 	if (!finding_block(&shown->blocks, object, shown->findings, shown->options->ask.pipeline.columns))
 		return true;
-	verb_fail(EXIT_FAILED, diagnose_verb.name, "a line of the daemon is not understood", "not a value that it can have");
+	verb_fail(EXIT_FAILED, diagnose_verb.name, "a line of the daemon is not understood",
+		  "not a value that it can have");
 	shown->failed = true;
 	return false;
 }

@@ -77,7 +77,8 @@ static bool line_form(struct listing *listing, const json_t *object, const char 
 	case REPORT_TABLE:
 		if (!live_line_row(&listing->layout, object, &listing->text))
 			return true;
-		verb_fail(EXIT_FAILED, "list", "a line of the daemon is not understood", "not a value that it can have");
+		verb_fail(EXIT_FAILED, "list", "a line of the daemon is not understood",
+			  "not a value that it can have");
 		return false;
 	default:
 		text_append(&listing->text, line, length);

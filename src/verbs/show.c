@@ -46,7 +46,8 @@ static bool line_take(void *arg, const char *line, size_t length)
 			text_append_char(&text, '\n');
 		showing->failed = !object || timeline_append(&text, object, showing->options->pipeline.columns);
 		if (object && showing->failed)
-			verb_fail(EXIT_FAILED, "show", "a line of the daemon is not understood", "not a value that it can have");
+			verb_fail(EXIT_FAILED, "show", "a line of the daemon is not understood",
+				  "not a value that it can have");
 		json_decref(object);
 	}
 	written = !showing->failed && ask_write(&text);

@@ -20,7 +20,8 @@ int verb_options_status(int outcome)
 {
 	if (outcome == OPTIONS_HELP)
 		return EXIT_DONE;
-	return outcome == -ENOMEM ? EXIT_FAILED : EXIT_USAGE;
+	/* The command line, or a file that it names, is wrong; else it could not be read. */
+	return outcome == -EINVAL || outcome == -ENOENT ? EXIT_USAGE : EXIT_FAILED;
 }
 
 int verb_fail(enum exit_status status, const char *verb, const char *what, const char *why)

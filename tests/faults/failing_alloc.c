@@ -2,8 +2,8 @@
 /*
  * failing_alloc.c: loaded before the C library's, lets one allocation of a program fail, or all from one on.
  *
- * FAIL_ALLOC_AT=N: the N-th fails; FAIL_ALLOC_FROM=N: it and all that follow; FAIL_ALLOC_COUNT=FILE: how many there were
- * is written there at the end. Those of the loader, before this library is up, are not counted.
+ * FAIL_ALLOC_AT=N: the N-th fails; FAIL_ALLOC_FROM=N: it and all that follow; FAIL_ALLOC_COUNT=FILE: how many there
+ * were is written there at the end. Those of the loader, before this library is up, are not counted.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -21,7 +21,7 @@ void *__libc_memalign(size_t alignment, size_t bytes);
 
 static bool ready;
 static unsigned fail_at, fail_from;
-static const char *count_path;
+static int count_fd = -1;
 static atomic_uint calls;
 
 static unsigned number_of(const char *name)
@@ -33,9 +33,12 @@ static unsigned number_of(const char *name)
 
 static __attribute__((constructor)) void begin(void)
 {
+	const char *path = getenv("FAIL_ALLOC_COUNT");
+
 	fail_at = number_of("FAIL_ALLOC_AT");
 	fail_from = number_of("FAIL_ALLOC_FROM");
-	count_path = getenv("FAIL_ALLOC_COUNT");
+	if (path && path[0]) /* now: later it may have no right to */
+		count_fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
 	ready = true;
 }
 
@@ -43,15 +46,10 @@ static __attribute__((destructor)) void end(void)
 {
 	unsigned count = atomic_load(&calls);
 	char text[16];
-	int fd;
 
 	ready = false;
-	if (!count_path || !count_path[0])
-		return;
-	fd = open(count_path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-	if (fd < 0 || write(fd, text, (size_t)snprintf(text, sizeof(text), "%u\n", count)) < 0)
+	if (count_fd >= 0 && write(count_fd, text, (size_t)snprintf(text, sizeof(text), "%u\n", count)) < 0)
 		_exit(126);
-	close(fd);
 }
 
 static bool fails(void)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * faults_sweep.c: every verb with each of its system calls and allocations failing in turn. It must end as documented and
- * say why, or carry on with nothing missing that it does not own up to; and leave nothing behind that is half done.
+ * faults_sweep.c: every verb with each of its system calls and allocations failing in turn. It must end as documented
+ * and say why, or carry on with nothing missing that it does not own up to; and leave nothing behind that is half done.
  */
 #include "daemons.h"
 #include "faults.h"
@@ -73,8 +73,9 @@ static bool identity_holds(const struct program *program, unsigned long long *lo
 {
 	char *text = text_of(program->errors), *at = strstr(text, "events: generated ");
 	unsigned long long generated, delivered, filtered;
-	bool holds = at && sscanf(at, "events: generated %llu delivered %llu lost %llu filtered %llu", &generated,
-				  &delivered, lost, &filtered) == 4 &&
+	bool holds = at &&
+		     sscanf(at, "events: generated %llu delivered %llu lost %llu filtered %llu", &generated, &delivered,
+			    lost, &filtered) == 4 &&
 		     generated == delivered + *lost + filtered;
 
 	free(text);
@@ -93,7 +94,10 @@ static const char *check_live(struct program *program, int status, const char *f
 	return lost || tells_of_both(program->output) ? NULL : "it claims success, but what ended is not told";
 }
 
-static const struct subject live_subject = {"live", plan_watch, drive_watch, check_live};
+static const struct subject live_subject = {.verb = "live",
+					    .plan = plan_watch,
+					    .drive = drive_watch,
+					    .check = check_live};
 
 static void plan_record(struct program *program)
 {
@@ -123,7 +127,10 @@ static const char *check_record(struct program *program, int status, const char 
 	return why;
 }
 
-static const struct subject record_subject = {"record", plan_record, drive_watch, check_record};
+static const struct subject record_subject = {.verb = "record",
+					      .plan = plan_record,
+					      .drive = drive_watch,
+					      .check = check_record};
 
 static void calls_live(void)
 {
@@ -169,9 +176,9 @@ static void plan_diagnose(struct program *program)
 	program_word(program, "--once");
 }
 
-static const struct subject check_subject = {"check", plan_nothing, NULL, NULL};
-static const struct subject audit_subject = {"audit", plan_audit, NULL, NULL};
-static const struct subject diagnose_subject = {"diagnose", plan_diagnose, NULL, NULL};
+static const struct subject check_subject = {.verb = "check", .plan = plan_nothing};
+static const struct subject audit_subject = {.verb = "audit", .plan = plan_audit};
+static const struct subject diagnose_subject = {.verb = "diagnose", .plan = plan_diagnose};
 
 static void calls_check(void)
 {
