@@ -33,7 +33,7 @@ FUZZ := $(if $(wildcard $(shell $(CLANG) -print-resource-dir 2>/dev/null)/lib/*/
 CORE := $(wildcard src/core/*.c)
 COVERAGE := $(patsubst %.c,$(O)/coverage/%,$(shell grep -lE 'core/|core_fixture|diagnosis_fixture|verdict_|sample_event|pipeline/|replay' tests/unit/test_*.c) tests/model/test_simulate.c)
 # Of the daemon's threads: the store's writer, questions to the history, servers beside them.
-THREADED := store_writer control control_clients control_diagnose http http_hostile hook_command history history_faults \
+THREADED := store_writer control control_clients control_diagnose http http_hostile hook_command history \
 	history_query report_files
 UNIT_TSAN := $(THREADED:%=$(O)/tsan/tests/unit/test_%)
 UNIT_ASAN := $(UNIT:$(O)/%=$(O)/asan/%) $(O)/asan/tests/model/test_simulate
@@ -104,11 +104,11 @@ $(O)/demo: $(call object,,$(PLAYERS) tests/live/demo.c)
 	$(call link,,-ljansson -lm)
 $(O)/system: $(call object,,$(SYSTEM))
 	$(call link,,-ljansson -lsqlite3 -lz)
-# Loaded before the C library's by the sweeps over allocations.
-$(O)/failing_alloc.so: tests/faults/failing_alloc.c
+# Loaded before the C library's: by the sweeps over allocations, and where the clock is stepped.
+$(O)/%.so: tests/faults/%.c
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(WARNINGS) -fPIC -shared -o $@ $<
-$(O)/system: | $(O)/failing_alloc.so
+$(O)/system: | $(O)/failing_alloc.so $(O)/stepping_clock.so
 $(O)/tiers: $(call object,,$(wildcard tests/kernels/*.c))
 	$(call link,,-ljansson)
 $(O)/bench: $(call object,,tests/bench/bench.c tests/bench/measure.c)

@@ -428,15 +428,12 @@ static void memory_fail(struct sweep *sweep, const char *preload, unsigned at, b
 void sweep_memory(const struct subject *subject, unsigned max)
 {
 	struct sweep sweep = {.subject = subject};
-	char preload[256], path[128], count_to[192], *slash, *text;
+	char path[128], count_to[192], *text;
+	const char *preload = lastack_preload("failing_alloc.so");
 	struct program program;
 	unsigned count, left_out = 0;
 	int fd;
 
-	snprintf(preload, sizeof(preload), "LD_PRELOAD=%s", lastack_path());
-	slash = strrchr(preload, '/');
-	CHECK(slash, "%s has no directory", preload);
-	strcpy(slash, "/failing_alloc.so");
 	snprintf(path, sizeof(path), "%s/allocations", test_directory());
 	snprintf(count_to, sizeof(count_to), "FAIL_ALLOC_COUNT=%s", path);
 	memory_plan(&program, preload, "FAIL_ALLOC_AT=0", count_to);

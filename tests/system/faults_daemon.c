@@ -11,10 +11,13 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 
 #define PORT 8301
@@ -24,6 +27,7 @@
 static struct daemon_place place;
 static int listener;
 
+/* As root, for a daemon that drops its privileges itself. */
 static void plan_daemon(struct program *program)
 {
 	static unsigned number;
@@ -137,6 +141,67 @@ static void memory_daemon(void)
 	netns_enter_new();
 	listener = tcp_listen(AF_INET, PORT);
 	sweep_memory(&daemon_subject, 24);
+}
+
+/* ---- a clock that is stepped ------------------------------------------------------------------------ */
+
+#define HOUR_S 3600LL
+
+static volatile int64_t *clock_step_s;
+
+static void clock_open(const char *path)
+{
+	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+
+	CHECK(fd >= 0 && !ftruncate(fd, sizeof(*clock_step_s)), "%s: %s", path, strerror(errno));
+	clock_step_s = mmap(NULL, sizeof(*clock_step_s), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	CHECK(clock_step_s != MAP_FAILED, "mmap: %s", strerror(errno));
+	close(fd);
+}
+
+/* The daemon looks at the wall clock once a second: does a connection that ends now have the stepped time? */
+static bool end_is_at(int64_t step_s)
+{
+	struct pair pair = pair_open(AF_INET, listener, PORT);
+	long long now_us = (long long)time(NULL) * 1000000, end_us;
+	const json_t *row;
+
+	pair_close(&pair);
+	CHECK(BECOMES_TRUE(history_rows(&place) > 0), "there is no history");
+	row = history_await(&place, cookie_text(pair.client_cookie));
+	end_us = report_number(row, "end_us");
+	CHECK(report_number(row, "duration_us") >= 0 && report_number(row, "duration_us") < 20 * 1000000LL &&
+		      report_number(row, "start_us") <= end_us && report_is(row, "completeness", "complete"),
+	      "a step of the clock by %lld s gets into it: %s", (long long)step_s, report_line(row));
+	return llabs(end_us - now_us - step_s * 1000000) < 60 * 1000000LL;
+}
+
+static void clock_steps(void)
+{
+	static const int64_t steps_s[] = {HOUR_S, -HOUR_S, 24 * HOUR_S, 0};
+	char path[128], word[160];
+	struct program daemon;
+	long long rows = 0;
+
+	snprintf(path, sizeof(path), "%s/clock", test_directory());
+	snprintf(word, sizeof(word), "CLOCK_STEP=%s", path);
+	clock_open(path);
+	netns_enter_new();
+	listener = tcp_listen(AF_INET, PORT);
+	program_plan(&daemon, "env", lastack_preload("stepping_clock.so"), word, lastack_path(), "daemon", NULL);
+	daemon.home = true;
+	plan_daemon(&daemon);
+	program_start(&daemon);
+	daemon_await(&daemon);
+	for (size_t i = 0; i < sizeof(steps_s) / sizeof(steps_s[0]); i++) {
+		*clock_step_s = steps_s[i];
+		CHECK(BECOMES_TRUE(end_is_at(steps_s[i])), "a step to %lld s is not taken over", (long long)steps_s[i]);
+		CHECK(history_rows(&place) > rows, "rows are gone after a step to %lld s", (long long)steps_s[i]);
+		rows = history_rows(&place);
+	}
+	daemon_stop(&daemon);
+	test_note("%zu steps of up to a day, %lld rows, none lost and no duration wrong",
+		  sizeof(steps_s) / sizeof(steps_s[0]), rows);
 }
 
 /* ---- those who ask it ------------------------------------------------------------------------------- */
@@ -312,11 +377,8 @@ static void pure_verbs(void)
 }
 
 const struct test fault_daemon_tests[] = {
-	{"faults_calls_daemon", calls_daemon},
-	{"faults_memory_daemon", memory_daemon},
-	{"faults_of_askers", asked_of_daemon},
-	{"faults_calls_probe", calls_probe},
-	{"faults_memory_probe", memory_probe},
-	{"faults_of_pure_verbs", pure_verbs},
-	{0},
+	{"faults_calls_daemon", calls_daemon}, {"faults_memory_daemon", memory_daemon},
+	{"faults_clock_steps", clock_steps},   {"faults_of_askers", asked_of_daemon},
+	{"faults_calls_probe", calls_probe},   {"faults_memory_probe", memory_probe},
+	{"faults_of_pure_verbs", pure_verbs},  {0},
 };

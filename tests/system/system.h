@@ -92,6 +92,8 @@ const char *program_find(const char *name);
 
 /* ---- lastack: words up to a NULL; "-o" and the like are up to the test */
 const char *lastack_path(void);
+/* "LD_PRELOAD=" and a library that is built beside it; lives until the next call. */
+const char *lastack_preload(const char *library);
 /* A copy that an unprivileged user may run. */
 const char *lastack_for_anybody(void);
 #define lastack_plan(program, ...) program_plan(program, lastack_path(), __VA_ARGS__, NULL)
