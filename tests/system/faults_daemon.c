@@ -133,14 +133,14 @@ static void calls_daemon(void)
 {
 	netns_enter_new();
 	listener = tcp_listen(AF_INET, PORT);
-	sweep_calls(&daemon_subject, 48);
+	sweep_calls(&daemon_subject, 24);
 }
 
 static void memory_daemon(void)
 {
 	netns_enter_new();
 	listener = tcp_listen(AF_INET, PORT);
-	sweep_memory(&daemon_subject, 24);
+	sweep_memory(&daemon_subject, 12);
 }
 
 /* ---- a clock that is stepped ------------------------------------------------------------------------ */
@@ -305,7 +305,7 @@ static void probe_begin(void)
 static void calls_probe(void)
 {
 	probe_begin();
-	sweep_calls(&probe_subject, 64);
+	sweep_calls(&probe_subject, 40);
 }
 
 static void memory_probe(void)

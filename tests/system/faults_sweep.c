@@ -135,14 +135,14 @@ static const struct subject record_subject = {.verb = "record",
 static void calls_live(void)
 {
 	world_make();
-	sweep_calls(&live_subject, 40);
+	sweep_calls(&live_subject, 24);
 }
 
 static void calls_record(void)
 {
 	world_make();
 	snprintf(recording, sizeof(recording), "%s/recording", test_directory());
-	sweep_calls(&record_subject, 24);
+	sweep_calls(&record_subject, 14);
 }
 
 static void memory_live(void)
@@ -182,17 +182,17 @@ static const struct subject diagnose_subject = {.verb = "diagnose", .plan = plan
 
 static void calls_check(void)
 {
-	sweep_calls(&check_subject, 30);
+	sweep_calls(&check_subject, 16);
 }
 
 static void calls_audit(void)
 {
-	sweep_calls(&audit_subject, 24);
+	sweep_calls(&audit_subject, 12);
 }
 
 static void calls_diagnose(void)
 {
-	sweep_calls(&diagnose_subject, 12);
+	sweep_calls(&diagnose_subject, 8);
 }
 
 const struct test fault_sweep_tests[] = {
