@@ -3,8 +3,11 @@
  * main.c: finds the verb and runs it, and nothing else.
  */
 #include <errno.h>
+#include <poll.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "verbs/verbs.h"
 
@@ -19,11 +22,18 @@ static int help(FILE *file, int status)
 	return status;
 }
 
+static bool nobody_reads(void)
+{
+	struct pollfd output = {.fd = STDOUT_FILENO, .events = POLLOUT};
+
+	return poll(&output, 1, 0) == 1 && output.revents & POLLERR;
+}
+
 /* What could not be written is no success, whichever verb it was; one that found out has said so. */
 static int finish(const char *verb, int status)
 {
 	errno = 0;
-	if ((!fflush(stdout) && !ferror(stdout)) || errno == EPIPE || status == EXIT_FAILED)
+	if ((!fflush(stdout) && !ferror(stdout)) || status == EXIT_FAILED || nobody_reads())
 		return status;
 	return verb_fail(EXIT_FAILED, verb, "standard output", strerror(errno ? errno : EIO));
 }

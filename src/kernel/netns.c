@@ -31,13 +31,18 @@ struct netns_list {
 	bool away; /* from the namespace that the caller was in */
 };
 
+/* The process is gone, or not ours to look at. */
+static bool is_out_of_sight(int error)
+{
+	return error == ENOENT || error == ESRCH || error == EACCES || error == EPERM;
+}
+
 static void netns_add(struct netns_list *list, const char *path)
 {
 	struct stat status;
 
 	if (stat(path, &status)) {
-		/* Else the process is gone, or not ours to look at. */
-		list->unreachable += errno != ENOENT && errno != ESRCH && errno != EACCES;
+		list->unreachable += !is_out_of_sight(errno);
 		return;
 	}
 	for (size_t i = 0; i < list->count; i++)
@@ -49,7 +54,7 @@ static void netns_add(struct netns_list *list, const char *path)
 	}
 	list->fd[list->count] = open(path, O_RDONLY | O_CLOEXEC);
 	if (list->fd[list->count] < 0) {
-		list->unreachable += errno != ENOENT && errno != ESRCH && errno != EACCES;
+		list->unreachable += !is_out_of_sight(errno);
 		return;
 	}
 	list->inode[list->count++] = status.st_ino;
@@ -76,7 +81,7 @@ static int netns_collect_from(struct netns_list *list, const char *path, bool nu
 	return status;
 }
 
-/* A list that may lack namespaces is none: what is not listed would pass for gone. */
+/* Fails where the list may lack namespaces: what is not in it would pass for gone. */
 static int netns_collect(struct netns_list *list)
 {
 	int status = netns_collect_from(list, "/proc", true, "/ns/net");
@@ -98,13 +103,13 @@ static int visit_all(struct netns_list *list, netns_visit_fn visit, void *arg)
 		/* Where one is already, no privilege is needed. */
 		bool is_home = list->inode[i] == here.st_ino && !list->away;
 
-		if (status) {
-			/* One that was not listed: the rest is not asked for. */
-		} else if (!is_home && setns(list->fd[i], CLONE_NEWNET)) {
+		if (!is_home && setns(list->fd[i], CLONE_NEWNET)) {
 			list->unreachable++;
 		} else {
+			int visited = visit(arg, (uint32_t)list->inode[i]);
+
 			list->away |= !is_home;
-			status = visit(arg, (uint32_t)list->inode[i]);
+			status = status ? status : visited; /* the rest is visited all the same */
 		}
 		close(list->fd[i]);
 	}
