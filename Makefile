@@ -32,6 +32,10 @@ FUZZ := $(if $(wildcard $(shell $(CLANG) -print-resource-dir 2>/dev/null)/lib/*/
 	$(patsubst tests/fuzz/%.c,$(O)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c)))
 CORE := $(wildcard src/core/*.c)
 COVERAGE := $(patsubst %.c,$(O)/coverage/%,$(shell grep -lE 'core/|core_fixture|diagnosis_fixture|verdict_|sample_event|pipeline/|replay' tests/unit/test_*.c) tests/model/test_simulate.c)
+# Of the daemon's threads: the store's writer, questions to the history, servers beside them.
+THREADED := store_writer control control_clients control_diagnose http http_hostile hook_command history \
+	history_query report_files
+UNIT_TSAN := $(THREADED:%=$(O)/tsan/tests/unit/test_%)
 UNIT_ASAN := $(UNIT:$(O)/%=$(O)/asan/%) $(O)/asan/tests/model/test_simulate
 object = $(patsubst %.c,$(O)/$(1)%.o,$(2))
 
@@ -60,6 +64,7 @@ $(O)/$(1)%.o: %.c Makefile
 endef
 $(eval $(call compile,,))
 $(eval $(call compile,asan/,$$(SANITIZE)))
+$(eval $(call compile,tsan/,-O1 -fsanitize=thread))
 $(eval $(call compile,fuzz/,$$(SANITIZE) -fsanitize=fuzzer-no-link -Itests/unit,$$(CLANG)))
 $(eval $(call compile,coverage/,-O0 --coverage,gcc))
 
@@ -79,6 +84,8 @@ $(O)/asan/tests/unit/%: $(O)/asan/tests/unit/%.o $(call object,asan/,$(PLAIN))
 	$(call link,$(SANITIZE),-lcmocka $(PLAIN_LIBS) -lm)
 $(O)/asan/tests/model/%: $(O)/asan/tests/model/%.o $(call object,asan/,$(MODEL) $(PLAIN))
 	$(call link,$(SANITIZE),-lcmocka $(PLAIN_LIBS))
+$(O)/tsan/tests/unit/%: $(O)/tsan/tests/unit/%.o $(call object,tsan/,$(PLAIN))
+	$(call link,-fsanitize=thread,-lcmocka $(PLAIN_LIBS) -lm)
 # Of these programs only the core is measured; the rest is as always. By gcc, whose counters add up over programs.
 $(O)/coverage/tests/unit/%: $(O)/tests/unit/%.o $(call object,coverage/,$(CORE)) $(call object,,$(filter-out $(CORE),$(PLAIN)))
 	@mkdir -p $(@D)
@@ -97,6 +104,11 @@ $(O)/demo: $(call object,,$(PLAYERS) tests/live/demo.c)
 	$(call link,,-ljansson -lm)
 $(O)/system: $(call object,,$(SYSTEM))
 	$(call link,,-ljansson -lsqlite3 -lz)
+# Loaded before the C library's: by the sweeps over allocations, and where the clock is stepped.
+$(O)/%.so: tests/faults/%.c
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(WARNINGS) -fPIC -shared -o $@ $<
+$(O)/system: | $(O)/failing_alloc.so $(O)/stepping_clock.so
 $(O)/tiers: $(call object,,$(wildcard tests/kernels/*.c))
 	$(call link,,-ljansson)
 $(O)/bench: $(call object,,tests/bench/bench.c tests/bench/measure.c)
@@ -161,6 +173,10 @@ check-programs: all
 	$(O)/lastack check --programs
 asan: $(UNIT_ASAN)
 	O=$(O) LASTACK_LIVES=100000 tests/run.sh unit $(UNIT_ASAN)
+tsan: $(UNIT_TSAN) # without randomised addresses: gcc's runtime knows fewer bits of them than newer kernels use
+	O=$(O) setarch -R tests/run.sh unit $(UNIT_TSAN)
+memcheck: all $(UNIT) # minutes; with live as root; MEMCHECK_SHORT=1 for some of it
+	O=$(O) tests/memcheck.sh $(UNIT)
 fuzz: $(FUZZ) # FUZZ_SECONDS=60 for each
 	O=$(O) tests/fuzz/run.sh long
 fuzz-short: $(FUZZ)
@@ -227,6 +243,9 @@ PACKAGES := gcc clang llvm libbpf-dev libelf-dev zlib1g-dev nettle-dev bpftool i
 ifneq ($(filter test% asan bench docs,$(MAKECMDGOALS)),)
 PACKAGES += procps util-linux libcap2-bin kmod nginx-light redis-server redis-tools wrk curl libbpf-tools graphviz prometheus
 endif
+ifneq ($(filter test% memcheck,$(MAKECMDGOALS)),)
+PACKAGES += strace valgrind
+endif
 ifneq ($(filter test% fuzz%,$(MAKECMDGOALS)),)
 PACKAGES += libclang-rt-$(or $(shell apt-cache depends clang 2>/dev/null | sed -n 's/.*Depends: clang-//p'),14)-dev
 endif
@@ -247,7 +266,7 @@ deps:
 	@O=$(O) tests/deps.sh $(PACKAGES)
 
 .PHONY: all docs manual run demo bench test test-build test-unit proofs test-packaging test-live test-system test-kernels \
-	test-systemd test-deps check-programs asan fuzz fuzz-short coverage format tidy cppcheck analyze install uninstall deb version clean deps
+	test-systemd test-deps check-programs asan tsan memcheck fuzz fuzz-short coverage format tidy cppcheck analyze install uninstall deb version clean deps
 .DELETE_ON_ERROR:
 .SECONDARY:
 -include $(shell find $(O) -path '$(O)/deb' -prune -o -name '*.d' -type f -print 2>/dev/null)

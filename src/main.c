@@ -2,8 +2,12 @@
 /*
  * main.c: finds the verb and runs it, and nothing else.
  */
+#include <errno.h>
+#include <poll.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "verbs/verbs.h"
 
@@ -18,19 +22,35 @@ static int help(FILE *file, int status)
 	return status;
 }
 
+static bool nobody_reads(void)
+{
+	struct pollfd output = {.fd = STDOUT_FILENO, .events = POLLOUT};
+
+	return poll(&output, 1, 0) == 1 && output.revents & POLLERR;
+}
+
+/* What could not be written is no success, whichever verb it was; one that found out has said so. */
+static int finish(const char *verb, int status)
+{
+	errno = 0;
+	if ((!fflush(stdout) && !ferror(stdout)) || status == EXIT_FAILED || nobody_reads())
+		return status;
+	return verb_fail(EXIT_FAILED, verb, "standard output", strerror(errno ? errno : EIO));
+}
+
 int main(int argc, char **argv)
 {
 	if (argc < 2)
 		return help(stderr, EXIT_USAGE);
 	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"))
-		return help(stdout, EXIT_DONE);
+		return finish("--help", help(stdout, EXIT_DONE));
 	if (!strcmp(argv[1], "--version")) {
 		printf("lastack %s\n", LASTACK_VERSION_TEXT);
-		return EXIT_DONE;
+		return finish("--version", EXIT_DONE);
 	}
 	for (unsigned i = 0; i < verb_count; i++)
 		if (!strcmp(argv[1], verbs[i].options->name))
-			return verbs[i].run(argc - 1, argv + 1);
+			return finish(argv[1], verbs[i].run(argc - 1, argv + 1));
 	fprintf(stderr, "lastack: %s: no such verb; lastack --help lists them\n", argv[1]);
 	return EXIT_USAGE;
 }

@@ -159,10 +159,9 @@ int options_parse(const struct option_verb *verb, int argc, char **argv, void *o
 	char *parsed = malloc(verb->options_bytes ? verb->options_bytes : 1);
 	int outcome;
 
-	if (!parsed)
-		return -ENOMEM;
-	if (getopt_tables_make(verb, &tables)) {
+	if (!parsed || getopt_tables_make(verb, &tables)) {
 		free(parsed);
+		options_error(verb, "cannot start", strerror(ENOMEM));
 		return -ENOMEM;
 	}
 	if (verb->options_bytes) /* a verb without options may pass NULL */

@@ -36,7 +36,7 @@ enum connection_queue {
 
 enum connection_flag {
 	CONNECTION_BIRTH_UNSEEN = 1 << 0, /* existed before the monitor */
-	CONNECTION_GAP = 1 << 1,          /* a transition was missed */
+	CONNECTION_GAP = 1 << 1,          /* a transition was missed, or there was no memory for what was seen */
 	CONNECTION_HAS_ISN = 1 << 2,
 	CONNECTION_PROVISIONAL = 1 << 3, /* keyed by address until its own cookie is known */
 	CONNECTION_SEEN = 1 << 4,        /* by the iterator, in the current re-synchronisation */

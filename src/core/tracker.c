@@ -75,8 +75,10 @@ struct connection *lifecycle_begin(struct tracker *tracker, uint64_t cookie)
 
 	if (!connection && end_make_room(tracker))
 		connection = connection_create(tracker->table, cookie);
-	if (!connection)
+	if (!connection) {
+		tracker->stats.given_up_live++;
 		return NULL;
+	}
 	connection->uid = UINT32_MAX;
 	connection_enqueue(tracker->table, connection, QUEUE_LIVE);
 	tracker->ownerless++;
@@ -91,6 +93,10 @@ struct ending *lifecycle_ending(struct tracker *tracker, struct connection *conn
 	if (ending && !ending->opened_ns) {
 		ending->opened_ns = time_ns;
 		ending->losses_before = tracker->stats.events_lost;
+	}
+	if (!ending) { /* what it was wanted for is forgotten, and the report must not pass for complete */
+		connection->flags |= CONNECTION_GAP;
+		tracker->stats.facts_dropped++;
 	}
 	return ending;
 }

@@ -36,7 +36,8 @@ struct tracker_stats {
 	uint64_t violations;      /* of these: neither RFC 9293 nor Linux knows it, or not without a sign of why */
 	uint64_t unexplained;     /* of these: gaps, because what would explain them may be among lost events */
 	uint64_t given_up_closed; /* reported or reportable, forgotten early for want of room */
-	uint64_t given_up_live;   /* live ones forgotten for want of room */
+	uint64_t given_up_live;   /* live ones forgotten, or never followed, for want of room or memory */
+	uint64_t facts_dropped;   /* of what was seen of an end: no memory to keep it */
 	uint64_t unobserved;      /* ended without being seen */
 	uint64_t events_lost;     /* as told by tracker_loss() */
 	uint64_t resyncs;

@@ -347,8 +347,12 @@ static struct connection *handshake_begin(struct tracker *tracker, const struct 
 
 	if (!connection && end_make_room(tracker))
 		connection = connection_create(tracker->table, event->request);
-	if (!connection || !lifecycle_ending(tracker, connection, event->header.time_ns))
+	if (!connection || !lifecycle_ending(tracker, connection, event->header.time_ns)) {
+		tracker->stats.given_up_closed++;
+		if (connection)
+			connection_release(tracker->table, connection);
 		return NULL;
+	}
 	if (event->timeouts == 0)
 		first_ns -= event->timeout_ticks * tracker->config.tick_ns; /* the timer began with the SYN */
 	connection->tuple = event->tuple;

@@ -110,7 +110,8 @@ static int load_failed(int status, char *why, size_t size)
 		snprintf(why, size, "no permission to use BPF: run as root, or grant CAP_BPF and CAP_PERFMON%s%s",
 			 monitor_complaint()[0] ? "; " : "", monitor_complaint());
 	else
-		snprintf(why, size, "loading: %s (%s)", strerror(-status), monitor_complaint());
+		snprintf(why, size, "loading: %s%s%s%s", strerror(-status), monitor_complaint()[0] ? " (" : "",
+			 monitor_complaint(), monitor_complaint()[0] ? ")" : "");
 	return status;
 }
 
@@ -219,6 +220,8 @@ static int monitor_load(struct monitor *monitor, const struct monitor_config *co
 	settings_fill(monitor, config, btf);
 	programs_select(monitor);
 	status = lastack_bpf__load(monitor->skeleton);
+	if (!status && !monitor->skeleton->bss) /* libbpf takes a first small map that is refused for an old kernel */
+		status = -ENOMEM;
 	if (status)
 		return load_failed(status, why, size);
 	status = rings_install(monitor);

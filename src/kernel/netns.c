@@ -31,12 +31,20 @@ struct netns_list {
 	bool away; /* from the namespace that the caller was in */
 };
 
+/* The process is gone, or not ours to look at. */
+static bool is_out_of_sight(int error)
+{
+	return error == ENOENT || error == ESRCH || error == EACCES || error == EPERM;
+}
+
 static void netns_add(struct netns_list *list, const char *path)
 {
 	struct stat status;
 
-	if (stat(path, &status))
-		return; /* the process is gone, or not ours to look at */
+	if (stat(path, &status)) {
+		list->unreachable += !is_out_of_sight(errno);
+		return;
+	}
 	for (size_t i = 0; i < list->count; i++)
 		if (list->inode[i] == status.st_ino)
 			return;
@@ -45,35 +53,42 @@ static void netns_add(struct netns_list *list, const char *path)
 		return;
 	}
 	list->fd[list->count] = open(path, O_RDONLY | O_CLOEXEC);
-	if (list->fd[list->count] < 0)
+	if (list->fd[list->count] < 0) {
+		list->unreachable += !is_out_of_sight(errno);
 		return;
+	}
 	list->inode[list->count++] = status.st_ino;
 }
 
-static void netns_collect(struct netns_list *list)
+/* Names in a directory that begin with a digit, or all but hidden ones; what is behind it is a namespace. */
+static int netns_collect_from(struct netns_list *list, const char *path, bool numbers, const char *behind)
 {
-	char path[320];
+	DIR *directory = opendir(path);
 	struct dirent *entry;
-	DIR *directory;
+	char name[320];
+	int status;
 
-	directory = opendir("/proc");
-	while (directory && (entry = readdir(directory))) {
-		if (entry->d_name[0] < '0' || entry->d_name[0] > '9')
+	if (!directory)
+		return -errno;
+	while ((errno = 0, entry = readdir(directory))) {
+		if (numbers ? entry->d_name[0] < '0' || entry->d_name[0] > '9' : entry->d_name[0] == '.')
 			continue;
-		snprintf(path, sizeof(path), "/proc/%s/ns/net", entry->d_name);
-		netns_add(list, path);
+		snprintf(name, sizeof(name), "%s/%s%s", path, entry->d_name, behind);
+		netns_add(list, name);
 	}
-	if (directory)
-		closedir(directory);
-	directory = opendir("/run/netns");
-	while (directory && (entry = readdir(directory))) {
-		if (entry->d_name[0] == '.')
-			continue;
-		snprintf(path, sizeof(path), "/run/netns/%s", entry->d_name);
-		netns_add(list, path);
-	}
-	if (directory)
-		closedir(directory);
+	status = -errno;
+	closedir(directory);
+	return status;
+}
+
+/* Fails where the list may lack namespaces: what is not in it would pass for gone. */
+static int netns_collect(struct netns_list *list)
+{
+	int status = netns_collect_from(list, "/proc", true, "/ns/net");
+
+	if (!status)
+		status = netns_collect_from(list, "/run/netns", false, "");
+	return status == -ENOENT || status == -EACCES ? 0 : status;
 }
 
 static int visit_all(struct netns_list *list, netns_visit_fn visit, void *arg)
@@ -81,9 +96,9 @@ static int visit_all(struct netns_list *list, netns_visit_fn visit, void *arg)
 	int home = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC), status = 0;
 	struct stat here;
 
-	if (home < 0 || fstat(home, &here))
+	if (home < 0)
 		return -errno;
-	netns_collect(list);
+	status = fstat(home, &here) ? -errno : netns_collect(list);
 	for (size_t i = 0; i < list->count; i++) {
 		/* Where one is already, no privilege is needed. */
 		bool is_home = list->inode[i] == here.st_ino && !list->away;
@@ -91,8 +106,10 @@ static int visit_all(struct netns_list *list, netns_visit_fn visit, void *arg)
 		if (!is_home && setns(list->fd[i], CLONE_NEWNET)) {
 			list->unreachable++;
 		} else {
+			int visited = visit(arg, (uint32_t)list->inode[i]);
+
 			list->away |= !is_home;
-			status = visit(arg, (uint32_t)list->inode[i]);
+			status = status ? status : visited; /* the rest is visited all the same */
 		}
 		close(list->fd[i]);
 	}

@@ -46,6 +46,8 @@ static int skeleton_load(struct probe_bpf *skeleton, uint32_t targets_max)
 		status = probe_bpf__load(skeleton);
 	if (status)
 		return status;
+	if (!skeleton->bss) /* libbpf takes a kernel that refuses a first small map for one without global data */
+		return -ENOMEM;
 	skeleton->links.probe_ends = bpf_program__attach(skeleton->progs.probe_ends);
 	return skeleton->links.probe_ends ? 0 : -errno;
 }

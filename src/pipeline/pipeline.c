@@ -23,6 +23,7 @@ struct pipeline {
 	bool header_written;
 	uint64_t now_ns;
 	uint64_t reported, filtered;
+	uint64_t cgroups_unkept; /* names for which there was no memory */
 	uint64_t by_class[connection_class_count];
 };
 
@@ -201,7 +202,9 @@ void pipeline_record(struct pipeline *pipeline, const struct recording_record *r
 	switch (record->type) {
 	case RECORDING_EVENT: pipeline_event(pipeline, record->event); break;
 	case RECORDING_TICK: pipeline_tick(pipeline, record->time_ns); break;
-	case RECORDING_CGROUP: pipeline_cgroup(pipeline, record->cgroup, record->path); break;
+	case RECORDING_CGROUP:
+		pipeline->cgroups_unkept += pipeline_cgroup(pipeline, record->cgroup, record->path) != 0;
+		break;
 	case RECORDING_LOSS: pipeline_loss(pipeline, record->loss.kind); break;
 	case RECORDING_RESYNC_BEGIN: pipeline_resync_begin(pipeline, record->time_ns); break;
 	case RECORDING_RESYNC_END: pipeline_resync_end(pipeline, record->time_ns); break;
@@ -310,7 +313,10 @@ void pipeline_summary(const struct pipeline *pipeline, FILE *file)
 	summary_line(file, stats->revisions, "reports were revised by what a minisock met later");
 	summary_line(file, stats->unobserved, "ended without being seen");
 	conformance_line(file, stats);
-	summary_line(file, stats->given_up_live, "live connections were given up for want of room (--max-connections)");
+	summary_line(file, stats->given_up_live,
+		     "live connections were given up for want of room (--max-connections) or memory");
 	summary_line(file, stats->given_up_closed,
-		     "closed ones were given up early for want of room (--max-connections)");
+		     "closed ones were given up early for want of room (--max-connections) or memory");
+	summary_line(file, stats->facts_dropped, "facts of connections were dropped for want of memory");
+	summary_line(file, pipeline->cgroups_unkept, "names of control groups were not kept for want of memory");
 }

@@ -394,7 +394,7 @@ void column_layout_report(const struct column_layout *layout, struct text *text,
 	for (unsigned i = 0; i < layout->count; i++) {
 		const struct field_column *column = layout->used[i].column;
 
-		text_clear(&cell);
+		text_reuse(&cell);
 		column->cell(&cell, source, layout->used[i].width);
 		if (i)
 			text_append_char(text, ' ');

@@ -58,7 +58,7 @@ static void labelled_text(struct block *block, const char *label, struct text *w
 	if (words->length)
 		labelled_append(block, label, text_string(words));
 	block->text->failed |= words->failed;
-	text_clear(words);
+	text_reuse(words);
 }
 
 /* ---- parts -------------------------------------------------------------------------------------------------- */
@@ -88,7 +88,7 @@ static void title_append(struct block *block, const json_t *object, unsigned num
 	text_append_str(words, report_member_text(object, NULL, "certainty"));
 	text_append_char(words, ')');
 	words_append(block, text_string(words), 0, INDENT);
-	text_clear(words);
+	text_reuse(words);
 }
 
 static void number_in_brackets(struct text *words, int64_t number)
@@ -264,6 +264,7 @@ int finding_block(struct text *text, const json_t *object, unsigned number, unsi
 	if (command && command[0])
 		labelled_append(&block, "run", command);
 	connections_append(&block, object);
+	text->failed |= words.failed;
 	text_free(&words);
 	return 0;
 }

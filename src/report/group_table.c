@@ -80,7 +80,7 @@ static void cell_write(struct text *cell, const char *name, const json_t *value)
 {
 	size_t length = strlen(name);
 
-	text_clear(cell);
+	text_reuse(cell);
 	if (!value || json_is_null(value))
 		text_append_str(cell, TEXT_ABSENT);
 	else if (json_is_integer(value) && length > 3 && !strcmp(name + length - 3, "_us") &&
@@ -98,7 +98,7 @@ static void title_write(struct text *cell, const char *name)
 {
 	size_t length = strlen(name);
 
-	text_clear(cell);
+	text_reuse(cell);
 	if (length > 3 && !strcmp(name + length - 3, "_us"))
 		length -= 3;
 	for (size_t i = 0; i < length; i++)
@@ -171,5 +171,6 @@ void group_table_append(const struct group_table *table, struct text *text, unsi
 		line_end(text, start, columns);
 	}
 	free(widths);
+	text->failed |= cell.failed;
 	text_free(&cell);
 }

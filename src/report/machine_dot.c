@@ -321,6 +321,7 @@ static void end_write(const struct drawing *drawing, uint8_t state, unsigned inp
 	if (rule)
 		write_ink(drawing, ink_of(drawing, rule, input), text_string(&mark));
 	write_str(drawing, "</TD>");
+	drawing->text->failed |= mark.failed;
 	text_free(&mark);
 }
 

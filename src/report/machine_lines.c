@@ -33,7 +33,7 @@ struct table {
 static void cell_fill(struct text *cell, const struct machine_view *view, const struct machine_rule *rule,
 		      enum column column)
 {
-	text_clear(cell);
+	text_reuse(cell);
 	switch (column) {
 	case COLUMN_SEEN: text_append_u64(cell, machine_view_seen(view, rule)); break;
 	case COLUMN_FROM: text_append_str(cell, machine_state_name(rule->from)); break;
@@ -73,7 +73,7 @@ static void line_end(struct table *table, const struct machine_view *view)
 	else
 		text_append(table->text, line->data, line->length);
 	text_append_char(table->text, '\n');
-	text_clear(line);
+	text_reuse(line);
 }
 
 static void column_append(struct table *table, const struct machine_view *view, unsigned column, const char *bytes,

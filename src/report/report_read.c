@@ -55,7 +55,7 @@ json_t *report_line_load(const char *line, size_t length, char *why, size_t size
 	}
 	if (json_is_object(object))
 		return object;
-	snprintf(why, size, "%s", object ? "not an object" : error.text);
+	snprintf(why, size, "%s", object ? "not an object" : error.text[0] ? error.text : "out of memory");
 	json_decref(object);
 	return NULL;
 }

@@ -65,6 +65,7 @@ static void pairs_append(const struct page *page, const char *label, const json_
 		text_append_str(&line, pairs[i].name);
 	}
 	text_append_labelled(page->text, LABEL_WIDTH, page->columns, label, text_string(&line));
+	page->text->failed |= line.failed;
 	text_free(&line);
 }
 
@@ -85,6 +86,7 @@ static void daemon_append(const struct page *page)
 				    text_string(&began),
 				    json_is_true(json_object_get(page->status, "ready")) ? "" : ", NOT READY",
 				    json_is_true(json_object_get(page->status, "stopping")) ? ", stopping" : "");
+	page->text->failed |= up.failed || began.failed;
 	text_free(&up);
 	text_free(&began);
 }
@@ -113,6 +115,7 @@ static void live_append(const struct page *page)
 				    "%lld connections of %lld at most, %s of memory",
 				    number(page, "connections", "live"), number(page, "connections", "max"),
 				    text_string(&size));
+	page->text->failed |= size.failed;
 	text_free(&size);
 	pairs_append(page, "", report_member(page->status, "connections", "states"));
 }
@@ -189,6 +192,7 @@ static void history_append(const struct page *page)
 		text_append_labelled_format(page->text, LABEL_WIDTH, page->columns, "",
 					    "%lld reports are MISSING: the disk could not take them",
 					    number(page, "history", "not_stored"));
+	page->text->failed |= size.failed;
 	text_free(&size);
 }
 
@@ -235,6 +239,7 @@ static void audit_append(const struct page *page)
 					    report_member_text(row, NULL, "counter") ?: "?",
 					    (long long)report_member_number(row, NULL, "kernel", 0),
 					    (long long)report_member_number(row, NULL, "lastack", 0));
+	page->text->failed |= last.failed;
 	text_free(&last);
 }
 

@@ -45,6 +45,12 @@ static inline void text_clear(struct text *text)
 	text->failed = false;
 }
 
+/* Empties what is a part of another text: if it ever lacked memory, so does the whole. */
+static inline void text_reuse(struct text *text)
+{
+	text->length = 0;
+}
+
 /* Room for `bytes` more bytes at the end, or NULL. The caller adds to `length` what it wrote. */
 static inline char *text_reserve(struct text *text, size_t bytes)
 {

@@ -133,6 +133,7 @@ static void set_tracker(json_t *object, const struct tracker_stats *stats)
 	set(tracker, "violations", stats->violations);
 	set(tracker, "given_up_live", stats->given_up_live);
 	set(tracker, "given_up_closed", stats->given_up_closed);
+	set(tracker, "facts_dropped", stats->facts_dropped);
 	set(tracker, "resyncs", stats->resyncs);
 }
 

@@ -65,6 +65,7 @@ static int unix_bind(struct listen_socket *listener, const char *path, mode_t mo
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	struct stat bound;
+	bool is_bound;
 	int status;
 
 	if (!*path || strlen(path) >= sizeof(address.sun_path)) {
@@ -76,9 +77,12 @@ static int unix_bind(struct listen_socket *listener, const char *path, mode_t mo
 	if (status)
 		return status;
 	/* Before bind() already: at no moment may anybody connect who must not. umask may take away, chmod() gives. */
-	if (fchmod(listener->fd, mode) || bind(listener->fd, (struct sockaddr *)&address, sizeof(address)) ||
-	    (group != (gid_t)-1 && chown(path, (uid_t)-1, group)) || chmod(path, mode) || lstat(path, &bound)) {
+	is_bound = !fchmod(listener->fd, mode) && !bind(listener->fd, (struct sockaddr *)&address, sizeof(address));
+	if (!is_bound || (group != (gid_t)-1 && chown(path, (uid_t)-1, group)) || chmod(path, mode) ||
+	    lstat(path, &bound)) {
 		status = -errno;
+		if (is_bound)
+			unlink(path);
 		snprintf(why, size, "%s: %s", path, strerror(-status));
 		return status;
 	}
@@ -190,6 +194,8 @@ int listen_open(struct listen_socket *listener, const char *address, mode_t mode
 		snprintf(why, size, "no socket: %s", strerror(-status));
 	} else {
 		status = start(&opened, address, found, mode, group, why, size);
+		if (status && opened.inode) /* bound, but of no use */
+			unlink(unix_path(address));
 		if (status)
 			close(opened.fd);
 	}

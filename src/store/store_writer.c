@@ -129,7 +129,9 @@ static bool chunk_done(struct store_writer *writer, struct item_chunk *chunk)
 	if (chunk)
 		item_queue_recycle(&writer->queue, chunk);
 	writer->in_hand = 0;
-	more = !writer->abandoned && (!writer->stopping || (chunk && writer->queue.count));
+	/* What came while the sinks had no chunk is in the queue as well. */
+	more = !writer->abandoned &&
+	       (!writer->stopping || (writer->queue.count && monotonic_ns() < writer->deadline_ns));
 	pthread_mutex_unlock(&writer->lock);
 	return more;
 }

@@ -37,52 +37,72 @@ int ask_options_parse(const struct option_verb *verb, int argc, char **argv, str
 	return pipeline_options_finish(verb, &options->pipeline, options->only_v4, options->only_v6);
 }
 
-static void ports_set(json_t *filter, const char *name, const struct port_list *ports)
+void ask_set(json_t **object, const char *name, json_t *value)
+{
+	if (!json_object_set_new(*object, name, value))
+		return;
+	json_decref(*object);
+	*object = NULL;
+}
+
+void ask_add(json_t **list, json_t *value)
+{
+	if (!json_array_append_new(*list, value))
+		return;
+	json_decref(*list);
+	*list = NULL;
+}
+
+static void ports_set(json_t **filter, const char *name, const struct port_list *ports)
 {
 	json_t *list = json_array();
 	char range[24];
 
 	for (unsigned i = 0; i < ports->count; i++) {
 		snprintf(range, sizeof(range), "%u-%u", ports->ranges[i].first, ports->ranges[i].last);
-		json_array_append_new(list, json_string(range));
+		ask_add(&list, json_string(range));
 	}
 	if (ports->count)
-		json_object_set(filter, name, list);
-	json_decref(list);
+		ask_set(filter, name, list);
+	else
+		json_decref(list);
 }
 
-static void numbers_set(json_t *filter, const char *name, const uint32_t *numbers, unsigned count)
+static void numbers_set(json_t **filter, const char *name, const uint32_t *numbers, unsigned count)
 {
 	json_t *list = json_array();
 
 	for (unsigned i = 0; i < count; i++)
-		json_array_append_new(list, json_integer(numbers[i]));
+		ask_add(&list, json_integer(numbers[i]));
 	if (count)
-		json_object_set(filter, name, list);
-	json_decref(list);
+		ask_set(filter, name, list);
+	else
+		json_decref(list);
 }
 
-static void texts_set(json_t *filter, const char *name, const char *const *texts, unsigned count)
+static void texts_set(json_t **filter, const char *name, const char *const *texts, unsigned count)
 {
 	json_t *list = json_array();
 
 	for (unsigned i = 0; i < count; i++)
-		json_array_append_new(list, json_string(texts[i]));
+		ask_add(&list, json_string(texts[i]));
 	if (count)
-		json_object_set(filter, name, list);
-	json_decref(list);
+		ask_set(filter, name, list);
+	else
+		json_decref(list);
 }
 
-static void names_set(json_t *filter, const char *name, const struct name_table *names, uint64_t set)
+static void names_set(json_t **filter, const char *name, const struct name_table *names, uint64_t set)
 {
 	json_t *list = json_array();
 
 	for (unsigned i = 0; i < names->count; i++)
 		if (set >> i & 1)
-			json_array_append_new(list, json_string(names->names[i]));
+			ask_add(&list, json_string(names->names[i]));
 	if (set)
-		json_object_set(filter, name, list);
-	json_decref(list);
+		ask_set(filter, name, list);
+	else
+		json_decref(list);
 }
 
 json_t *ask_filter(const struct ask_options *options)
@@ -90,29 +110,29 @@ json_t *ask_filter(const struct ask_options *options)
 	const struct report_filter *wanted = &options->pipeline.filter;
 	json_t *filter = json_object();
 
-	numbers_set(filter, "pid", wanted->pids, wanted->pid_count);
-	numbers_set(filter, "netns", wanted->netns, wanted->netns_count);
-	texts_set(filter, "comm", wanted->comms, wanted->comm_count);
-	texts_set(filter, "cgroup", wanted->cgroups, wanted->cgroup_count);
-	ports_set(filter, "local_port", &wanted->local_ports);
-	ports_set(filter, "remote_port", &wanted->remote_ports);
-	names_set(filter, "class", &class_names, wanted->classes);
-	names_set(filter, "cause", &cause_names, wanted->causes);
+	numbers_set(&filter, "pid", wanted->pids, wanted->pid_count);
+	numbers_set(&filter, "netns", wanted->netns, wanted->netns_count);
+	texts_set(&filter, "comm", wanted->comms, wanted->comm_count);
+	texts_set(&filter, "cgroup", wanted->cgroups, wanted->cgroup_count);
+	ports_set(&filter, "local_port", &wanted->local_ports);
+	ports_set(&filter, "remote_port", &wanted->remote_ports);
+	names_set(&filter, "class", &class_names, wanted->classes);
+	names_set(&filter, "cause", &cause_names, wanted->causes);
 	if (wanted->family)
-		json_object_set_new(filter, "family", json_string(wanted->family == 4 ? "ipv4" : "ipv6"));
+		ask_set(&filter, "family", json_string(wanted->family == 4 ? "ipv4" : "ipv6"));
 	if (options->local)
-		json_object_set_new(filter, "local", json_string(options->local));
+		ask_set(&filter, "local", json_string(options->local));
 	if (options->remote)
-		json_object_set_new(filter, "remote", json_string(options->remote));
+		ask_set(&filter, "remote", json_string(options->remote));
 	return filter;
 }
 
-json_t *ask_request(const char *verb, const struct ask_options *options)
+json_t *ask_request(const char *verb, json_t *filter)
 {
 	json_t *request = json_object();
 
-	json_object_set_new(request, "verb", json_string(verb));
-	json_object_set_new(request, "filter", ask_filter(options));
+	ask_set(&request, "verb", json_string(verb));
+	ask_set(&request, "filter", filter);
 	return request;
 }
 
@@ -311,10 +331,14 @@ int ask(const struct ask *ask, json_t *request, uint64_t *lines)
 
 /* ---- output ------------------------------------------------------------------------------------------- */
 
+/* Of a line that was lost before it came to stdout, nothing there tells. And was that said? */
+static bool lines_lost, lines_told;
+
 bool ask_write(struct text *text)
 {
 	bool written = !text->failed && fwrite(text->data, 1, text->length, stdout) == text->length;
 
+	lines_lost |= text->failed;
 	text_clear(text);
 	return written;
 }
@@ -326,6 +350,10 @@ int ask_finish(const char *verb, int status)
 			return status;
 		return verb_fail(EXIT_FAILED, verb, "standard output", strerror(errno));
 	}
+	if (lines_lost && !lines_told)
+		return verb_fail(EXIT_FAILED, verb, "standard output", strerror(ENOMEM));
+	if (lines_lost && !status)
+		return EXIT_FAILED;
 	return status;
 }
 
@@ -334,7 +362,9 @@ json_t *ask_load(const char *verb, const char *line, size_t length)
 	char why[192];
 	json_t *object = report_line_load(line, length, why, sizeof(why));
 
-	if (!object)
+	if (!object) {
 		verb_fail(EXIT_FAILED, verb, "a line of the daemon is not understood", why);
+		lines_lost = lines_told = true;
+	}
 	return object;
 }

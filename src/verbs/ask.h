@@ -53,10 +53,16 @@ struct ask_options {
 void ask_options_init(struct ask_options *options);
 /* Also folds -4, -6 and the terminal's width in. Returns options_parse()'s outcome. */
 int ask_options_parse(const struct option_verb *verb, int argc, char **argv, struct ask_options *options, int *first);
-/* What the daemon wants as "filter"; NULL where everything is wanted, or without memory. */
+/*
+ * Parts of a request, which they take over. What there is no memory for, or what is no UTF-8, makes the whole NULL: a
+ * question that lacks a condition would be another question.
+ */
+void ask_set(json_t **object, const char *name, json_t *value);
+void ask_add(json_t **list, json_t *value);
+/* What the daemon wants as "filter"; NULL without memory. */
 json_t *ask_filter(const struct ask_options *options);
-/* {"verb": verb, "filter": ...} */
-json_t *ask_request(const char *verb, const struct ask_options *options);
+/* {"verb": verb, "filter": filter}; takes the filter over. */
+json_t *ask_request(const char *verb, json_t *filter);
 
 struct ask {
 	const char *verb, *socket;

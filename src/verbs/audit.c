@@ -236,6 +236,6 @@ int verb_audit(int argc, char **argv)
 	watch_options_init(&audit.watch);
 	outcome = options_parse(&audit_verb, argc, argv, &audit, &first);
 	if (outcome)
-		return outcome == OPTIONS_HELP ? EXIT_DONE : EXIT_USAGE;
+		return verb_options_status(outcome);
 	return audit_run(&audit);
 }

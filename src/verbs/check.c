@@ -14,6 +14,7 @@
 #include "options.h"
 #include "report/fields.h"
 #include "report/text.h"
+#include "verbs/ask.h"
 #include "verbs/verbs.h"
 
 struct check_options {
@@ -86,7 +87,7 @@ static void print_json(const struct hook_choice *choices, size_t count)
 		json_member(&text, "refused", choice->refused[0] ? choice->refused : NULL);
 		json_member(&text, "lost", choice->option ? NULL : choice->hook->lost);
 		text_append_str(&text, "}\n");
-		fwrite(text.data, 1, text.length, stdout);
+		ask_write(&text);
 	}
 	text_free(&text);
 }
@@ -135,7 +136,7 @@ int verb_check(int argc, char **argv)
 	size_t count, missing = 0;
 
 	if (outcome)
-		return outcome == OPTIONS_HELP ? EXIT_DONE : EXIT_USAGE;
+		return verb_options_status(outcome);
 	if (options.programs)
 		return check_programs();
 	status = monitor_open(&monitor, &config, why, sizeof(why));
@@ -150,5 +151,5 @@ int verb_check(int argc, char **argv)
 	for (size_t i = 0; i < count; i++)
 		missing += !choices[i].option;
 	monitor_close(monitor);
-	return missing ? EXIT_FINDINGS : EXIT_DONE;
+	return ask_finish("check", missing ? EXIT_FINDINGS : EXIT_DONE);
 }

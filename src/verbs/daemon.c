@@ -320,7 +320,7 @@ int verb_daemon(int argc, char **argv)
 	int status = daemon_settings_read(&daemon.settings, argc, argv);
 
 	if (status)
-		return status == OPTIONS_HELP ? EXIT_DONE : EXIT_USAGE;
+		return verb_options_status(status);
 	if (daemon.settings.options.check_config) {
 		printf("the configuration is right\n");
 		daemon_settings_free(&daemon.settings);

@@ -170,6 +170,7 @@ static void more_append(struct shown *shown, const json_t *sum)
 static bool sum_show(struct shown *shown, const json_t *sum)
 {
 	heading_append(shown, sum);
+	shown->text.failed |= shown->blocks.failed;
 	text_append(&shown->text, shown->blocks.data, shown->blocks.length);
 	more_append(shown, sum);
 	text_clear(&shown->blocks);
@@ -198,7 +199,8 @@ static bool object_show(struct shown *shown, const json_t *object, const char *l
 	text_append_char(&shown->blocks, '\n');
 	if (!finding_block(&shown->blocks, object, shown->findings, shown->options->ask.pipeline.columns))
 		return true;
-	verb_fail(EXIT_FAILED, diagnose_verb.name, "a line of the daemon is not understood", NULL);
+	verb_fail(EXIT_FAILED, diagnose_verb.name, "a line of the daemon is not understood",
+		  "not a value that it can have");
 	shown->failed = true;
 	return false;
 }
@@ -218,17 +220,18 @@ static bool line_show(void *arg, const char *line, size_t length)
 
 static json_t *request_make(const struct diagnose_options *options)
 {
-	json_t *request = ask_request(diagnose_verb.name, &options->ask), *limits = json_object();
+	json_t *request = ask_request(diagnose_verb.name, ask_filter(&options->ask)), *limits = json_object();
 
 #define LIMIT_SET(unused, member, ...)                                                                                 \
 	if (options->limits.member != (__typeof__(options->limits.member))-1)                                          \
-		json_object_set_new(limits, #member, json_integer((json_int_t)options->limits.member));
+		ask_set(&limits, #member, json_integer((json_int_t)options->limits.member));
 	DIAGNOSIS_LIMITS(LIMIT_SET, )
-	if (json_object_size(limits))
-		json_object_set(request, "limits", limits);
+	if (!limits || json_object_size(limits))
+		ask_set(&request, "limits", limits);
+	else
+		json_decref(limits);
 	if (options->show)
-		json_object_set_new(request, "show", json_integer((json_int_t)options->show));
-	json_decref(limits);
+		ask_set(&request, "show", json_integer((json_int_t)options->show));
 	return request;
 }
 
@@ -418,7 +421,7 @@ int verb_diagnose(int argc, char **argv)
 	diagnosis_limits_unset(&options.limits);
 	outcome = options_parse(&diagnose_verb, argc, argv, &options, &first);
 	if (outcome)
-		return outcome == OPTIONS_HELP ? EXIT_DONE : EXIT_USAGE;
+		return verb_options_status(outcome);
 	if (pipeline_options_finish(&diagnose_verb, &options.ask.pipeline, false, false))
 		return EXIT_USAGE;
 	if (options.watch_ns)

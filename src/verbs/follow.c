@@ -72,13 +72,13 @@ int verb_follow(int argc, char **argv)
 	ask_options_init(&options);
 	outcome = ask_options_parse(&follow_verb, argc, argv, &options, &first);
 	if (outcome)
-		return outcome == OPTIONS_HELP ? EXIT_DONE : EXIT_USAGE;
+		return verb_options_status(outcome);
 	question.socket = options.socket;
 	question.duration_ns = options.duration_ns;
 	status = report_output_begin(&following.rows, "follow", &options);
 	if (status)
 		return status;
-	status = ask(&question, ask_request("follow", &options), NULL);
+	status = ask(&question, ask_request("follow", ask_filter(&options)), NULL);
 	if (!status && following.rows.failed)
 		status = EXIT_FAILED;
 	report_output_end(&following.rows);

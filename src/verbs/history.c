@@ -80,20 +80,21 @@ static bool line_take(void *arg, const char *line, size_t length)
 
 static json_t *request_make(const struct ask_options *options)
 {
-	json_t *request = ask_request("history", options), *groups = json_array();
+	json_t *request = ask_request("history", ask_filter(options)), *groups = json_array();
 
 	for (unsigned group = 0; group < HISTORY_GROUPS; group++)
 		if (options->group_by >> group & 1)
-			json_array_append_new(groups, json_string(name_of(&history_group_names, group)));
+			ask_add(&groups, json_string(name_of(&history_group_names, group)));
 	if (options->group_by)
-		json_object_set(request, "group_by", groups);
-	json_decref(groups);
+		ask_set(&request, "group_by", groups);
+	else
+		json_decref(groups);
 	if (options->since_us)
-		json_object_set_new(request, "since_us", json_integer(options->since_us));
+		ask_set(&request, "since_us", json_integer(options->since_us));
 	if (options->until_us)
-		json_object_set_new(request, "until_us", json_integer(options->until_us));
+		ask_set(&request, "until_us", json_integer(options->until_us));
 	if (options->limit)
-		json_object_set_new(request, "limit", json_integer((json_int_t)options->limit));
+		ask_set(&request, "limit", json_integer((json_int_t)options->limit));
 	return request;
 }
 
@@ -150,7 +151,7 @@ int verb_history(int argc, char **argv)
 	options.pipeline.time_of_day = true;
 	outcome = ask_options_parse(&history_verb, argc, argv, &options, &first);
 	if (outcome)
-		return outcome == OPTIONS_HELP ? EXIT_DONE : EXIT_USAGE;
+		return verb_options_status(outcome);
 	if (options.since_us && options.until_us && options.since_us >= options.until_us) {
 		options_error(&history_verb, "--until", "is not after --since");
 		return EXIT_USAGE;

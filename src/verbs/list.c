@@ -77,7 +77,8 @@ static bool line_form(struct listing *listing, const json_t *object, const char 
 	case REPORT_TABLE:
 		if (!live_line_row(&listing->layout, object, &listing->text))
 			return true;
-		verb_fail(EXIT_FAILED, "list", "a line of the daemon is not understood", NULL);
+		verb_fail(EXIT_FAILED, "list", "a line of the daemon is not understood",
+			  "not a value that it can have");
 		return false;
 	default:
 		text_append(&listing->text, line, length);
@@ -117,17 +118,19 @@ static void row_write(void *arg, const char *output, size_t length)
 
 static json_t *request_make(const struct ask_options *options)
 {
-	json_t *request = ask_request("list", options), *states = json_array();
+	json_t *filter = ask_filter(options), *states = json_array(), *request;
 
 	for (unsigned state = 0; state < tcp_state_names.count; state++)
 		if (options->states >> state & 1)
-			json_array_append_new(states, json_string(tcp_state_names.names[state]));
+			ask_add(&states, json_string(tcp_state_names.names[state]));
 	if (options->states)
-		json_object_set(json_object_get(request, "filter"), "state", states);
-	json_decref(states);
+		ask_set(&filter, "state", states);
+	else
+		json_decref(states);
+	request = ask_request("list", filter);
 	/* Which are the first only who sorts can tell. */
 	if (options->limit && options->sort == LIVE_KEY_NONE)
-		json_object_set_new(request, "limit", json_integer((json_int_t)options->limit));
+		ask_set(&request, "limit", json_integer((json_int_t)options->limit));
 	return request;
 }
 
@@ -163,7 +166,7 @@ int verb_list(int argc, char **argv)
 	ask_options_init(&options);
 	outcome = ask_options_parse(&list_verb, argc, argv, &options, &first);
 	if (outcome)
-		return outcome == OPTIONS_HELP ? EXIT_DONE : EXIT_USAGE;
+		return verb_options_status(outcome);
 	if (options.reverse && options.sort == LIVE_KEY_NONE) {
 		options_error(&list_verb, "--reverse", "what order? --sort says");
 		return EXIT_USAGE;

@@ -6,6 +6,7 @@
 
 #include "report/short_words.h"
 #include "verbs/filter_options.h"
+#include "verbs/ask.h"
 #include "verbs/verbs.h"
 #include "verbs/watch.h"
 
@@ -24,9 +25,9 @@ static int legend_print(void)
 	struct text text = {0};
 
 	short_words_legend(&text);
-	fwrite(text.data, 1, text.length, stdout);
+	ask_write(&text);
 	text_free(&text);
-	return EXIT_DONE;
+	return ask_finish(live_verb.name, EXIT_DONE);
 }
 
 int verb_live(int argc, char **argv)
@@ -35,7 +36,7 @@ int verb_live(int argc, char **argv)
 	int first, outcome = watch_parse(&live_verb, argc, argv, &options, &first);
 
 	if (outcome)
-		return outcome == OPTIONS_HELP ? EXIT_DONE : EXIT_USAGE;
+		return verb_options_status(outcome);
 	return options.legend ? legend_print() : watch_run("live", &options);
 }
 
@@ -45,7 +46,7 @@ int verb_record(int argc, char **argv)
 	int first, outcome = watch_parse(&record_verb, argc, argv, &options, &first);
 
 	if (outcome)
-		return outcome == OPTIONS_HELP ? EXIT_DONE : EXIT_USAGE;
+		return verb_options_status(outcome);
 	options.recording = argv[first];
 	options.pipeline.silent = true;
 	return watch_run("record", &options);

@@ -190,7 +190,7 @@ int verb_machine(int argc, char **argv)
 	watch_options_init(&options.watch);
 	outcome = options_parse(&machine_verb, argc, argv, &options, &first);
 	if (outcome)
-		return outcome == OPTIONS_HELP ? EXIT_DONE : EXIT_USAGE;
+		return verb_options_status(outcome);
 	if (options_check(&options, argv + first))
 		return EXIT_USAGE;
 	if (!options.view.columns)

@@ -324,7 +324,7 @@ int verb_probe(int argc, char **argv)
 	pipeline_options_init(&probing.options.pipeline);
 	outcome = options_parse(&probe_verb, argc, argv, &probing.options, &first);
 	if (outcome)
-		return outcome == OPTIONS_HELP ? EXIT_DONE : EXIT_USAGE;
+		return verb_options_status(outcome);
 	if (options_check(&probing.options, argc - first))
 		return EXIT_USAGE;
 	if (probe_choice_make(&probing.choice, &probe_verb, &probing.options, argv + first, (size_t)(argc - first)))

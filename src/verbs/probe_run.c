@@ -202,22 +202,26 @@ static int order_give(struct probe_run *run, struct probe_connection *connection
 {
 	const struct probe_case *probe = &connection->probe;
 	struct probe_target target = {.action = PROBE_LOOK};
+	bool starts = connection->phase == PROBE_WAITS;
+	int status;
 
-	if (connection->phase == PROBE_WAITS) {
-		connection->phase = PROBE_STARTS;
-		run->started++;
+	if (starts) {
 		if (probe->means == PROBE_BY_KEEPALIVE)
 			target = (struct probe_target){.action = PROBE_BEGIN,
 						       .probes_out = probe->first.probes_out,
 						       .expected = connection->former,
 						       .wanted = probe->probing};
 	} else {
-		connection->phase = PROBE_GOES_BACK;
 		target = (struct probe_target){.action = PROBE_RESTORE,
 					       .expected = probe->probing,
 					       .wanted = connection->former};
 	}
-	return prober_target(run->prober, connection->cookie, &target);
+	status = prober_target(run->prober, connection->cookie, &target);
+	if (status) /* else what answers the former order would pass for the answer to this one */
+		return status;
+	connection->phase = starts ? PROBE_STARTS : PROBE_GOES_BACK;
+	run->started += starts;
+	return 0;
 }
 
 static bool rate_allows(const struct probe_run *run)

@@ -29,6 +29,8 @@ static int write_out(struct text *text)
 {
 	size_t written = 0;
 
+	if (text->failed)
+		return -ENOMEM;
 	while (written < text->length) {
 		ssize_t part = write(STDOUT_FILENO, text->data + written, text->length - written);
 
@@ -49,7 +51,7 @@ static int replay_all(struct recording_reader *reader, struct pipeline *pipeline
 
 	while (!pipeline_is_done(pipeline) && (status = recording_next(reader, &record)) > 0) {
 		pipeline_record(pipeline, &record);
-		if (text->length >= WRITE_BYTES && (*output_error = write_out(text)))
+		if ((text->length >= WRITE_BYTES || text->failed) && (*output_error = write_out(text)))
 			return 0;
 	}
 	pipeline_finish(pipeline);
@@ -128,7 +130,7 @@ int verb_replay(int argc, char **argv)
 	replay_options_init(&options.pipeline);
 	outcome = options_parse(&replay_verb, argc, argv, &options, &first);
 	if (outcome)
-		return outcome == OPTIONS_HELP ? EXIT_DONE : EXIT_USAGE;
+		return verb_options_status(outcome);
 	if (pipeline_options_finish(&replay_verb, &options.pipeline, options.only_v4, options.only_v6))
 		return EXIT_USAGE;
 	status = replay_open("replay", argv[first], &reader);

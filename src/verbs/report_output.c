@@ -56,7 +56,8 @@ static bool row_write(struct report_output *output, const json_t *object)
 	struct connection_report report;
 
 	if (report_read(object, &report)) {
-		verb_fail(EXIT_FAILED, output->verb, "a line of the daemon is not understood", NULL);
+		verb_fail(EXIT_FAILED, output->verb, "a line of the daemon is not understood",
+			  "not a value that it can have");
 		output->failed = true;
 		return false;
 	}

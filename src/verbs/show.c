@@ -46,7 +46,8 @@ static bool line_take(void *arg, const char *line, size_t length)
 			text_append_char(&text, '\n');
 		showing->failed = !object || timeline_append(&text, object, showing->options->pipeline.columns);
 		if (object && showing->failed)
-			verb_fail(EXIT_FAILED, "show", "a line of the daemon is not understood", NULL);
+			verb_fail(EXIT_FAILED, "show", "a line of the daemon is not understood",
+				  "not a value that it can have");
 		json_decref(object);
 	}
 	written = !showing->failed && ask_write(&text);
@@ -64,7 +65,7 @@ int verb_show(int argc, char **argv)
 	ask_options_init(&options);
 	outcome = ask_options_parse(&show_verb, argc, argv, &options, &first);
 	if (outcome)
-		return outcome == OPTIONS_HELP ? EXIT_DONE : EXIT_USAGE;
+		return verb_options_status(outcome);
 	if (options.pipeline.format == REPORT_CSV) {
 		options_error(&show_verb, "--output csv", "a life has no columns: use table or json");
 		return EXIT_USAGE;

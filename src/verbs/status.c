@@ -50,7 +50,7 @@ int verb_status(int argc, char **argv)
 	ask_options_init(&options);
 	outcome = ask_options_parse(&status_verb, argc, argv, &options, &first);
 	if (outcome)
-		return outcome == OPTIONS_HELP ? EXIT_DONE : EXIT_USAGE;
+		return verb_options_status(outcome);
 	if (options.pipeline.format == REPORT_CSV) {
 		options_error(&status_verb, "--output csv", "a status has no columns: use table or json");
 		return EXIT_USAGE;

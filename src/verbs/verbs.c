@@ -2,6 +2,7 @@
 /*
  * verbs.c: the table of verbs: for the command line, the manual and the shell's completion.
  */
+#include <errno.h>
 #include <stdio.h>
 
 #include "verbs/verbs.h"
@@ -14,6 +15,14 @@ const struct verb verbs[] = {
 	{&diagnose_verb, verb_diagnose}, {&probe_verb, verb_probe},
 };
 const unsigned verb_count = sizeof(verbs) / sizeof(verbs[0]);
+
+int verb_options_status(int outcome)
+{
+	if (outcome == OPTIONS_HELP)
+		return EXIT_DONE;
+	/* The command line, or a file that it names, is wrong; else it could not be read. */
+	return outcome == -EINVAL || outcome == -ENOENT ? EXIT_USAGE : EXIT_FAILED;
+}
 
 int verb_fail(enum exit_status status, const char *verb, const char *what, const char *why)
 {

@@ -49,6 +49,8 @@ int verb_follow(int argc, char **argv);
 int verb_diagnose(int argc, char **argv);
 int verb_probe(int argc, char **argv);
 
+/* The exit status where options_parse() returned something else than OPTIONS_GO. */
+int verb_options_status(int outcome);
 /* Prints "lastack: VERB: what: why" and returns the status. why may be NULL. */
 int verb_fail(enum exit_status status, const char *verb, const char *what, const char *why);
 

@@ -16,6 +16,7 @@ runs_of() {
 	case $1 in
 	events) echo 10000 ;;
 	history) echo 150 ;;
+	history_schema) echo 60 ;;
 	options_file | recording | report_read | snmp) echo 20000 ;;
 	*) echo 100000 ;;
 	esac

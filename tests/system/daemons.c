@@ -162,23 +162,35 @@ static int take_text(void *arg, int count, char **values, char **names)
 	return 0;
 }
 
+bool history_is_sound(const struct daemon_place *place, long long *rows, char *why, size_t size)
+{
+	char sound[64] = "", count[64] = "-1", *message = NULL;
+	sqlite3 *database = NULL;
+	bool read;
+
+	*rows = -1;
+	if (access(place->history, F_OK))
+		return true;
+	read = sqlite3_open_v2(place->history, &database, SQLITE_OPEN_READWRITE, NULL) == SQLITE_OK &&
+	       sqlite3_busy_timeout(database, 5000) == SQLITE_OK &&
+	       sqlite3_exec(database, "PRAGMA integrity_check", take_text, sound, &message) == SQLITE_OK;
+	/* One that was killed before its first commit has no table yet. */
+	if (read)
+		sqlite3_exec(database, "SELECT count(*) FROM connections", take_text, count, NULL);
+	snprintf(why, size, "the database is not sound: %s %s", sound, message ? message : "");
+	sqlite3_free(message);
+	sqlite3_close(database);
+	*rows = atoll(count);
+	return read && !strcmp(sound, "ok");
+}
+
 long long history_rows(const struct daemon_place *place)
 {
-	char sound[64] = "", rows[64] = "-1", *why = NULL;
-	sqlite3 *database;
+	long long rows;
+	char why[256];
 
-	if (access(place->history, F_OK))
-		return -1;
-	CHECK(sqlite3_open_v2(place->history, &database, SQLITE_OPEN_READWRITE, NULL) == SQLITE_OK, "%s: %s",
-	      place->history, sqlite3_errmsg(database));
-	sqlite3_busy_timeout(database, 5000);
-	CHECK(sqlite3_exec(database, "PRAGMA integrity_check", take_text, sound, &why) == SQLITE_OK &&
-		      !strcmp(sound, "ok"),
-	      "the database is not sound: %s %s", sound, why ? why : "");
-	/* One that was killed before its first commit has no table yet. */
-	sqlite3_exec(database, "SELECT count(*) FROM connections", take_text, rows, NULL);
-	sqlite3_close(database);
-	return atoll(rows);
+	CHECK(history_is_sound(place, &rows, why, sizeof(why)), "%s: %s", place->history, why);
+	return rows;
 }
 
 void daemon_start(struct program *daemon, struct daemon_place *place)

@@ -40,6 +40,8 @@ json_t *daemon_status(const struct daemon_place *place);
 char *daemon_get(const struct daemon_place *place, const char *path, int *status);
 /* A sample's value in /metrics, such as "lastack_connections{state=\"LISTEN\"}"; -1 where there is none. */
 double daemon_metric(const struct daemon_place *place, const char *sample);
+/* Can all of the history's database be read? *rows: -1 where there is none; why: what SQLite says. */
+bool history_is_sound(const struct daemon_place *place, long long *rows, char *why, size_t size);
 /* Rows in the history's database, which must be sound; -1 where there is none. */
 long long history_rows(const struct daemon_place *place);
 

@@ -144,6 +144,16 @@ const char *lastack_path(void)
 	return path ? path : "build/lastack";
 }
 
+const char *lastack_preload(const char *library)
+{
+	static char word[512];
+	const char *path = lastack_path(), *slash = strrchr(path, '/');
+
+	snprintf(word, sizeof(word), "LD_PRELOAD=%.*s/%s", slash ? (int)(slash - path) : 1, slash ? path : ".",
+		 library);
+	return word;
+}
+
 const char *lastack_for_anybody(void)
 {
 	static char path[128];

@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #define TEST_SECONDS_MAX 120
+#define DEEP_SECONDS_MAX 7200
 #define REMOVE_MAX       4
 #define JOBS_MAX         8
 #define TESTS_MAX        96
@@ -30,6 +31,7 @@ enum outcome { PASSED, FAILED, SKIPPED };
 /* What the process of a test and the runner share. */
 struct slot {
 	char text[TEXT_BYTES];
+	char note[2048];
 	char remove[REMOVE_MAX][256];
 	unsigned remove_count;
 	char directory[64];
@@ -43,10 +45,11 @@ struct run {
 };
 
 static const struct test *const tables[] = {
-	loss_tests,          start_tests,          owner_tests,          recording_tests, condition_tests,
-	filter_tests,        output_tests,         program_tests,        machine_tests,   audit_tests,
-	daemon_tests,        daemon_store_tests,   daemon_client_tests,  diagnose_tests,  diagnose_network_tests,
-	diagnose_peer_tests, diagnose_limit_tests, diagnose_owner_tests, probe_tests,     probe_end_tests,
+	loss_tests,          start_tests,          owner_tests,          recording_tests,  condition_tests,
+	filter_tests,        output_tests,         program_tests,        machine_tests,    audit_tests,
+	daemon_tests,        daemon_store_tests,   daemon_client_tests,  diagnose_tests,   diagnose_network_tests,
+	diagnose_peer_tests, diagnose_limit_tests, diagnose_owner_tests, probe_tests,      probe_end_tests,
+	fault_sweep_tests,   fault_daemon_tests,   fault_live_tests,     fault_link_tests,
 };
 
 static struct slot *own_slot; /* in the process of a test */
@@ -87,6 +90,24 @@ void test_skip(const char *format, ...)
 
 	va_start(arguments, format);
 	test_end(SKIPPED, format, arguments);
+}
+
+void test_note(const char *format, ...)
+{
+	size_t used = strlen(own_slot->note);
+	va_list arguments;
+
+	if (used)
+		used += (size_t)snprintf(own_slot->note + used, sizeof(own_slot->note) - used, "; ");
+	va_start(arguments, format);
+	if (used < sizeof(own_slot->note))
+		vsnprintf(own_slot->note + used, sizeof(own_slot->note) - used, format, arguments);
+	va_end(arguments);
+}
+
+bool test_is_deep(void)
+{
+	return getenv("LASTACK_DEEP") != NULL;
 }
 
 void test_remove_later(const char *directory)
@@ -159,12 +180,13 @@ static enum outcome run_finish(struct run *run, int status)
 	enum outcome outcome = WIFEXITED(status) && WEXITSTATUS(status) <= SKIPPED ? (enum outcome)WEXITSTATUS(status)
 										   : FAILED;
 	double seconds = (double)(now_ns() - run->start_ns) / 1e9;
+	const char *text;
 
 	if (WIFSIGNALED(status) && !run->slot->text[0])
 		snprintf(run->slot->text, TEXT_BYTES, "%s", strsignal(WTERMSIG(status)));
 	run_clean(run);
-	printf("%s %s%s%s\n", words[outcome], run->test->name, outcome == PASSED ? "" : ": ",
-	       outcome == PASSED ? "" : run->slot->text);
+	text = outcome == PASSED ? run->slot->note : run->slot->text;
+	printf("%s %s%s%s\n", words[outcome], run->test->name, text[0] ? ": " : "", text);
 	fflush(stdout);
 	if (getenv("SYSTEM_TIMES"))
 		fprintf(stderr, "  %s took %.1f s\n", run->test->name, seconds);
@@ -176,6 +198,7 @@ static enum outcome run_finish(struct run *run, int status)
 /* Runs all, `jobs` at a time. counts: of each outcome. */
 static void runs_do(struct run *runs, size_t count, size_t jobs, unsigned counts[3])
 {
+	unsigned seconds_max = test_is_deep() ? DEEP_SECONDS_MAX : TEST_SECONDS_MAX;
 	size_t next = 0, running = 0;
 	int status;
 
@@ -186,9 +209,8 @@ static void runs_do(struct run *runs, size_t count, size_t jobs, unsigned counts
 		for (size_t i = 0; i < next; i++) {
 			struct run *run = &runs[i];
 
-			if (run->pid && now_ns() - run->start_ns > TEST_SECONDS_MAX * 1000000000ULL &&
-			    !run->slot->text[0]) {
-				snprintf(run->slot->text, TEXT_BYTES, "not done after %d s", TEST_SECONDS_MAX);
+			if (run->pid && now_ns() - run->start_ns > seconds_max * 1000000000ULL && !run->slot->text[0]) {
+				snprintf(run->slot->text, TEXT_BYTES, "not done after %u s", seconds_max);
 				kill(run->pid, SIGKILL);
 			}
 			if (run->pid && waitpid(run->pid, &status, WNOHANG) == run->pid)

@@ -25,16 +25,22 @@ struct test {
 extern const struct test loss_tests[], start_tests[], owner_tests[], recording_tests[], condition_tests[],
 	filter_tests[], output_tests[], program_tests[], machine_tests[], audit_tests[], daemon_tests[],
 	daemon_store_tests[], daemon_client_tests[], diagnose_tests[], diagnose_network_tests[], diagnose_peer_tests[],
-	diagnose_limit_tests[], diagnose_owner_tests[], probe_tests[], probe_end_tests[];
+	diagnose_limit_tests[], diagnose_owner_tests[], probe_tests[], probe_end_tests[], fault_sweep_tests[],
+	fault_daemon_tests[], fault_live_tests[], fault_link_tests[];
 
 /* ---- verdicts: both end the process of the test */
 _Noreturn void test_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 _Noreturn void test_skip(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* Figures, told with the test's name if it passes; of several each adds to the line. */
+void test_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 #define CHECK(condition, ...)                                                                                          \
 	do {                                                                                                           \
 		if (!(condition))                                                                                      \
 			test_fail(__VA_ARGS__);                                                                        \
 	} while (0)
+
+/* Are all cases wanted, however long it takes? By LASTACK_DEEP in the environment. */
+bool test_is_deep(void);
 
 /* A directory that the runner removes when the test has ended, whatever it ended of. */
 void test_remove_later(const char *directory);
@@ -87,6 +93,8 @@ const char *program_find(const char *name);
 
 /* ---- lastack: words up to a NULL; "-o" and the like are up to the test */
 const char *lastack_path(void);
+/* "LD_PRELOAD=" and a library that is built beside it; lives until the next call. */
+const char *lastack_preload(const char *library);
 /* A copy that an unprivileged user may run. */
 const char *lastack_for_anybody(void);
 #define lastack_plan(program, ...) program_plan(program, lastack_path(), __VA_ARGS__, NULL)

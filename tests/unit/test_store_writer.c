@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include <pthread.h>
 #include <semaphore.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -29,6 +30,7 @@
 /* A sink that notes what it gets; `gate` holds each take up where there is one, and a slow disk takes its time. */
 struct probe {
 	sem_t *gate;
+	sem_t *step_gate; /* the same for steps */
 	bool slow;
 	sem_t entered, stepped;
 	atomic_uint_fast64_t taken, wrong, steps, finished;
@@ -65,6 +67,8 @@ static void probe_step(void *arg, uint64_t now_ns)
 	probe->wrong += !now_ns || probe->finished;
 	probe->steps++;
 	sem_post(&probe->stepped);
+	if (probe->step_gate)
+		sem_wait(probe->step_gate);
 }
 
 static void probe_finish(void *arg)
@@ -209,6 +213,38 @@ static void what_is_left_at_the_limit_is_given_up(void **state)
 	assert_int_equal(probe.wrong, 0);
 }
 
+static void *gate_open_soon(void *gate)
+{
+	nanosleep(&(struct timespec){.tv_nsec = 100000000},
+		  NULL); /* the stop has begun by then; else nothing is tested */
+	sem_post(gate);
+	return NULL;
+}
+
+/* Reports that come while the sinks are busy with themselves, and then the end: they are written all the same. */
+static void reports_during_a_step_are_written_at_the_end(void **state)
+{
+	struct probe probe = {0};
+	struct store_sink sink = probe_sink(&probe);
+	struct store_writer *writer;
+	pthread_t opener;
+	sem_t gate;
+
+	(void)state;
+	sem_init(&gate, 0, 0);
+	probe.step_gate = &gate;
+	assert_int_equal(store_writer_start(&writer, &sink, 1, 100), 0);
+	wait_for(&probe.stepped);
+	for (uint64_t number = 0; number < 3; number++)
+		assert_true(put(writer, number));
+	assert_int_equal(pthread_create(&opener, NULL, gate_open_soon, &gate), 0);
+	assert_int_equal(store_writer_stop(writer, LONG_NS, NULL), 0);
+	pthread_join(opener, NULL);
+	assert_int_equal(probe.taken, 3);
+	assert_int_equal(probe.wrong, 0);
+	assert_int_equal(probe.finished, 1);
+}
+
 /* Released at the very end, so that the thread that was left behind is seen to touch no other sink. */
 static void a_sink_that_hangs_is_left_behind(void **state)
 {
@@ -321,6 +357,7 @@ int main(void)
 		cmocka_unit_test(few_reports_do_not_wait_for_more),
 		cmocka_unit_test(a_full_queue_drops_and_counts),
 		cmocka_unit_test(what_is_left_at_the_limit_is_given_up),
+		cmocka_unit_test(reports_during_a_step_are_written_at_the_end),
 		cmocka_unit_test(a_sink_that_hangs_is_left_behind),
 		cmocka_unit_test(queues_are_read_again_from_what_is_left),
 		cmocka_unit_test(memory_is_given_back),
