@@ -173,10 +173,27 @@ static void peer_join(struct finding *finding, const struct connection *connecti
 	finding->peers[finding->peer_count++] = (struct finding_peers){prefix, 1};
 }
 
+static void stack_join(struct finding *finding, const struct stack *stack)
+{
+	for (uint32_t i = 0; i < finding->stack_count; i++) {
+		if (finding->stacks[i].id == stack->id) {
+			finding->stacks[i].count++;
+			return;
+		}
+	}
+	if (finding->stack_count == FINDING_STACKS_MAX)
+		finding->stacks_more++;
+	else
+		finding->stacks[finding->stack_count++] = (struct finding_stack){stack->id, 1};
+}
+
 static void connection_join(struct diagnosis *diagnosis, struct finding *finding, const struct connection *connection)
 {
 	const struct live_facts *facts = tracker_facts(diagnosis->tracker, connection);
+	const struct stack *stack = tracker_stack(diagnosis->tracker, connection);
 
+	if (stack)
+		stack_join(finding, stack);
 	if (facts && facts->descriptor >= 0) {
 		if (finding->descriptor_count < FINDING_DESCRIPTORS_MAX)
 			finding->descriptors[finding->descriptor_count] = facts->descriptor;

@@ -220,6 +220,7 @@ int finding_block(struct text *text, const json_t *object, unsigned number, unsi
 	facts_append(&block, object, &words);
 	labelled_append(&block, "sure", report_member_text(object, NULL, "why"));
 	labelled_append(&block, "do", report_member_text(object, NULL, "advice"));
+	finding_stacks_block(text, object, INDENT, block.width);
 	connections_append(&block, object);
 	text_free(&words);
 	return 0;

@@ -179,5 +179,6 @@ void finding_json(struct text *text, const struct finding_source *source)
 	append_name(text, "advice");
 	append_written(text, finding_advice_append, finding);
 	append_connections(text, source);
+	finding_stacks_json(text, source);
 	text_append_char(text, '}');
 }

@@ -43,9 +43,10 @@ struct run {
 };
 
 static const struct test *const tables[] = {
-	loss_tests,          start_tests,    owner_tests,   recording_tests, condition_tests, filter_tests,
-	output_tests,        program_tests,  machine_tests, audit_tests,     daemon_tests,    daemon_store_tests,
-	daemon_client_tests, diagnose_tests, probe_tests,   probe_end_tests,
+	loss_tests,   start_tests,        owner_tests,         recording_tests, condition_tests,
+	filter_tests, output_tests,       program_tests,       machine_tests,   audit_tests,
+	daemon_tests, daemon_store_tests, daemon_client_tests, diagnose_tests,  diagnose_stacks_tests,
+	probe_tests,  probe_end_tests,
 };
 
 static struct slot *own_slot; /* in the process of a test */

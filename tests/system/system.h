@@ -24,7 +24,8 @@ struct test {
 /* Each file of tests has one of these, ended by a test without a name. */
 extern const struct test loss_tests[], start_tests[], owner_tests[], recording_tests[], condition_tests[],
 	filter_tests[], output_tests[], program_tests[], machine_tests[], audit_tests[], daemon_tests[],
-	daemon_store_tests[], daemon_client_tests[], diagnose_tests[], probe_tests[], probe_end_tests[];
+	daemon_store_tests[], daemon_client_tests[], diagnose_tests[], diagnose_stacks_tests[], probe_tests[],
+	probe_end_tests[];
 
 /* ---- verdicts: both end the process of the test */
 _Noreturn void test_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
