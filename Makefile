@@ -16,11 +16,11 @@ CPPFLAGS += -D_GNU_SOURCE -DLASTACK_VERSION=$(VERSION) -Isrc -Iinclude -I$(O)
 CFLAGS ?= -O2 -g
 WARNINGS := -std=gnu17 -Wall -Wextra -Werror
 SANITIZE := -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
-PLAIN_LIBS := -lsqlite3 -lmicrohttpd -linih -ljansson -lseccomp -lcap -lsystemd -lz -lnettle -lpthread
-LDLIBS := -lbpf -lelf $(PLAIN_LIBS)
+PLAIN_LIBS := -lsqlite3 -lmicrohttpd -linih -ljansson -lseccomp -lcap -lsystemd -lz -lnettle -ldw -lelf -lpthread
+LDLIBS := -lbpf $(PLAIN_LIBS)
 
 # src/kernel and src/verbs need libbpf; the rest does not, and is what the unit tests link.
-PLAIN := $(wildcard src/core/*.c src/report/*.c src/store/*.c src/pipeline/*.c src/serve/*.c src/options*.c) src/kernel/snmp.c
+PLAIN := $(wildcard src/core/*.c src/report/*.c src/store/*.c src/pipeline/*.c src/serve/*.c src/symbols/*.c src/options*.c) src/kernel/snmp.c
 SOURCES := $(sort $(PLAIN) $(wildcard src/kernel/*.c src/verbs/*.c)) src/main.c
 PLAYERS := $(filter-out %/main.c %/demo.c,$(wildcard tests/live/*.c))
 SYSTEM := $(wildcard tests/system/*.c)
@@ -109,11 +109,14 @@ $(O)/%.so: tests/faults/%.c
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(WARNINGS) -fPIC -shared -o $@ $<
 $(O)/system: | $(O)/failing_alloc.so $(O)/stepping_clock.so
+$(O)/tests/system/diagnose_stacks.o $(O)/tests/unit/test_finding_names.o: CFLAGS += -fno-omit-frame-pointer
 $(O)/tiers: $(call object,,$(wildcard tests/kernels/*.c))
 	$(call link,,-ljansson)
 $(O)/bench: $(call object,,tests/bench/bench.c tests/bench/measure.c)
 	$(call link,,-lbpf)
 $(O)/bench_daemon: $(call object,,tests/bench/bench_daemon.c tests/bench/measure.c)
+	$(call link,)
+$(O)/bench_stacks: $(call object,,tests/bench/bench_stacks.c tests/bench/measure.c)
 	$(call link,)
 $(O)/bench_history: $(O)/tests/bench/bench_history.o $(call object,,$(PLAIN))
 	$(call link,,$(PLAIN_LIBS))
@@ -147,10 +150,11 @@ run: all
 	$(O)/lastack live
 demo: all $(O)/demo
 	LASTACK=$(O)/lastack $(O)/demo
-BENCHES := $(O)/bench $(O)/bench_daemon $(O)/bench_history
+BENCHES := $(O)/bench $(O)/bench_daemon $(O)/bench_stacks $(O)/bench_history
 bench: all $(BENCHES)
 	$(O)/bench
 	$(O)/bench_daemon
+	$(O)/bench_stacks
 	$(O)/bench_history
 test-build: all $(UNIT) $(PROOFS) $(FUZZ) $(O)/live $(O)/demo $(O)/system $(BENCHES)
 test: test-build manual
@@ -238,7 +242,7 @@ clean:
 	rm -rf $(O) compile_commands.json
 
 # ---- Debian packages: to build and run; for tests and measurements also what they play with
-PACKAGES := gcc clang llvm libbpf-dev libelf-dev zlib1g-dev nettle-dev bpftool iproute2 nftables libcmocka-dev libjansson-dev \
+PACKAGES := gcc clang llvm libbpf-dev libelf-dev libdw-dev zlib1g-dev nettle-dev bpftool iproute2 nftables libcmocka-dev libjansson-dev \
 	libsqlite3-dev libmicrohttpd-dev libinih-dev libseccomp-dev libcap-dev libsystemd-dev
 ifneq ($(filter test% asan bench docs,$(MAKECMDGOALS)),)
 PACKAGES += procps util-linux libcap2-bin kmod nginx-light redis-server redis-tools wrk curl libbpf-tools graphviz prometheus

@@ -101,6 +101,53 @@ static __always_inline __s32 current_task_exit_code(void)
 }
 
 /*
+ * Has the running task come back from accept() or accept4(), by the numbers of its architecture? A 32-bit task counts
+ * otherwise (and is asked for last: hardly any system call gets that far).
+ */
+#if defined(__TARGET_ARCH_x86)
+#define SYSCALL_ACCEPT  43
+#define SYSCALL_ACCEPT4 288
+#define TS_COMPAT       0x0002 /* arch/x86/include/asm/thread_info.h */
+
+static __always_inline bool syscall_is_accept(const struct pt_regs *regs)
+{
+	struct task_struct *task;
+
+	if (regs->orig_ax != SYSCALL_ACCEPT && regs->orig_ax != SYSCALL_ACCEPT4)
+		return false;
+	task = (struct task_struct *)bpf_get_current_task();
+	return !(BPF_CORE_READ(task, thread_info.status) & TS_COMPAT);
+}
+#elif defined(__TARGET_ARCH_arm64)
+#define SYSCALL_ACCEPT  202
+#define SYSCALL_ACCEPT4 242
+#define TIF_32BIT_BIT   (1UL << 22) /* arch/arm64/include/asm/thread_info.h */
+
+static __always_inline bool syscall_is_accept(const struct pt_regs *regs)
+{
+	struct task_struct *task;
+
+	if (regs->syscallno != SYSCALL_ACCEPT && regs->syscallno != SYSCALL_ACCEPT4)
+		return false;
+	task = (struct task_struct *)bpf_get_current_task();
+	return !(BPF_CORE_READ(task, thread_info.flags) & TIF_32BIT_BIT);
+}
+#else
+static __always_inline bool syscall_is_accept(const struct pt_regs *regs)
+{
+	return false;
+}
+#endif
+
+/* bpf_task_pt_regs(): 5.15 (dd6e10fbd9fb). The running task's registers in user space, to be read through; or NULL. */
+static __always_inline const struct pt_regs *user_registers(void)
+{
+	if (bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_task_pt_regs))
+		return (const struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
+	return NULL;
+}
+
+/*
  * struct netns_ipv4: these settings were int and became u8 in 5.13 (4ecc1baf362c); a plain load of
  * the one cannot be relocated to the other.
  */

@@ -17,6 +17,7 @@
 #include "facts.bpf.h"
 #include "handlers.bpf.h"
 #include "handlers_reset.bpf.h"
+#include "handlers_stack.bpf.h"
 #include "handlers_timer.bpf.h"
 #include "iterators.bpf.h"
 
@@ -180,6 +181,31 @@ SEC("fexit/inet_csk_accept")
 int BPF_PROG(accept_fexit_4, struct sock *listener, int flags, int *error, bool kern, struct sock *sk)
 {
 	return RUN(handle_accept(cpu, sk));
+}
+
+/* ---- only on demand: the stacks of connect() and accept() */
+SEC("tp_btf/inet_sock_set_state")
+int BPF_PROG(stack_connect, const struct sock *sk, int old_state, int new_state)
+{
+	return old_state == TCP_CLOSE && new_state == TCP_SYN_SENT ? RUN(handle_connect_stack(ctx, cpu, sk)) : 0;
+}
+
+SEC("fexit/inet_csk_accept")
+int BPF_PROG(stack_accept_fexit_2, struct sock *listener, void *arg, struct sock *sk)
+{
+	return RUN(handle_accept_stack(ctx, cpu, sk));
+}
+
+SEC("fexit/inet_csk_accept")
+int BPF_PROG(stack_accept_fexit_4, struct sock *listener, int flags, int *error, bool kern, struct sock *sk)
+{
+	return RUN(handle_accept_stack(ctx, cpu, sk));
+}
+
+SEC("tp_btf/sys_exit")
+int BPF_PROG(stack_accept_syscall, struct pt_regs *regs, long result)
+{
+	return syscall_is_accept(regs) ? RUN(handle_accept_exit(ctx, cpu, result)) : 0;
 }
 
 /* (task, uid) since 6.9 (72ba14deb40a; also in later 5.4 to 6.6 stable kernels), (pid) before. */

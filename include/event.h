@@ -17,10 +17,13 @@
 #include <linux/types.h>
 #endif
 
-#define EVENT_VERSION       2
-#define EVENT_COMM_BYTES    16
-#define EVENT_ADDRESS_BYTES 16
-#define EVENT_MAX_BYTES     168
+#define EVENT_VERSION        2
+#define EVENT_COMM_BYTES     16
+#define EVENT_ADDRESS_BYTES  16
+#define EVENT_MAX_BYTES      1128
+#define EVENT_FRAMES_MAX     32
+#define EVENT_STACK_TOPS     8
+#define EVENT_BUILD_ID_BYTES 20
 
 /* Linux numbering, include/net/tcp_states.h (the same since 2.6). */
 enum tcp_state {
@@ -56,7 +59,8 @@ enum event_kind {
 	EVENT_ACCEPT = 12,           /* struct event_accept: the task that accepted a connection */
 	EVENT_OOM_KILL = 13,         /* struct event_header alone: pid is the victim */
 	EVENT_EXISTING = 14,         /* struct event_existing: seen by a socket iterator */
-	EVENT_KINDS = 15,
+	EVENT_STACK = 15,            /* struct event_stack: what called connect() or accept(), only on demand */
+	EVENT_KINDS = 16,
 };
 
 /* event_header.flags: facts about the socket or the running task at that moment. */
@@ -342,6 +346,40 @@ struct event_existing {
 
 #define EVENT_EXISTING_BYTES_SHORT 128 /* up to rto_ticks */
 
+enum stack_call {
+	STACK_CONNECT = 0,
+	STACK_ACCEPT = 1,
+};
+
+enum frame_kind {
+	FRAME_NONE = 0,    /* the stack is over */
+	FRAME_FILE = 1,    /* place is an offset in the file with this build id */
+	FRAME_ADDRESS = 2, /* place is an address: the kernel found no build id there */
+};
+
+/* As the kernel gives it: struct bpf_stack_build_id, linux/bpf.h. */
+struct event_frame {
+	__u32 kind; /* enum frame_kind */
+	__u8 build_id[EVENT_BUILD_ID_BYTES];
+	__u64 place;
+};
+
+/*
+ * header.pid opened or accepted the connection. The innermost frame is the first; what is deeper than fits is cut.
+ *
+ * The kernel goes from frame pointer to frame pointer, and so passes over who called the innermost function where that
+ * sets up no frame, as accept() and connect() of most C libraries do not. Its return address is among the words on top
+ * of the stack; which one it is, the unwinding tables of the innermost function's file tell.
+ */
+struct event_stack {
+	struct event_header header;
+	__u8 call; /* enum stack_call */
+	__u8 pad[7];
+	__u64 address;                /* where the innermost frame stands in the process; 0: not known */
+	__u64 tops[EVENT_STACK_TOPS]; /* from the stack pointer on; 0: cannot be a return address */
+	struct event_frame frames[EVENT_FRAMES_MAX];
+};
+
 _Static_assert(sizeof(struct event_header) == 24, "event_header");
 _Static_assert(sizeof(struct event_tuple) == 40, "event_tuple");
 _Static_assert(sizeof(struct event_birth) == 120, "event_birth");
@@ -357,6 +395,8 @@ _Static_assert(sizeof(struct event_probe) == 32, "event_probe");
 _Static_assert(sizeof(struct event_time_wait) == 32, "event_time_wait");
 _Static_assert(sizeof(struct event_accept) == 48, "event_accept");
 _Static_assert(sizeof(struct event_existing) == 168, "event_existing");
+_Static_assert(sizeof(struct event_frame) == 32, "event_frame");
+_Static_assert(sizeof(struct event_stack) == EVENT_MAX_BYTES, "event_stack");
 _Static_assert(RESET_REASONS < 256, "a reason fits its byte");
 
 /* ---- what the two sides share besides records ---------------------------------------------------- */

@@ -40,7 +40,7 @@ enum {
 enum { BPF_RB_AVAIL_DATA = 0 };
 
 /* Only those whose absence has a guard in compat.bpf.h. */
-enum bpf_func_id { BPF_FUNC_get_current_task_btf = 158 };
+enum bpf_func_id { BPF_FUNC_get_current_task_btf = 158, BPF_FUNC_task_pt_regs = 175 };
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
@@ -144,6 +144,16 @@ typedef struct {
 
 struct file {
 	file_ref_t f_ref;
+	void *private_data;
+};
+
+struct fdtable {
+	unsigned int max_fds;
+	struct file **fd;
+};
+
+struct files_struct {
+	struct fdtable *fdt;
 };
 
 struct socket {
@@ -255,7 +265,14 @@ struct mm_struct {
 	struct file *exe_file;
 };
 
+struct thread_info {
+	unsigned long flags;
+	__u32 status;
+};
+
 struct task_struct {
+	struct thread_info thread_info;
+	struct files_struct *files;
 	int pid;
 	int tgid;
 	struct task_struct *real_parent;
@@ -289,6 +306,7 @@ struct bpf_iter__task_file {
 #if defined(__TARGET_ARCH_x86)
 struct pt_regs {
 	unsigned long di, si, dx, cx, r8, ax, sp, ip;
+	unsigned long orig_ax;
 };
 #elif defined(__TARGET_ARCH_arm64)
 struct user_pt_regs {
@@ -298,6 +316,7 @@ struct user_pt_regs {
 };
 struct pt_regs {
 	struct user_pt_regs user_regs;
+	int syscallno;
 };
 #endif
 

@@ -36,6 +36,9 @@ struct connection_table {
 	uint32_t live_in_state[CONNECTION_STATES];
 	struct live_facts **facts; /* by chunk of `connections`; what nobody asked for has no memory */
 	uint32_t facts_chunks;
+	struct stack_table *stacks; /* NULL until the first comes */
+	uint64_t **stack_ids;       /* by chunk of `connections`, likewise; 0: none */
+	uint32_t stack_chunks;
 };
 
 static int slab_init(struct slab *slab, uint32_t max, size_t object_bytes)
@@ -123,6 +126,10 @@ void connection_table_destroy(struct connection_table *table)
 	for (uint32_t i = 0; table->facts && i < chunk_count(table); i++)
 		free(table->facts[i]);
 	free(table->facts);
+	for (uint32_t i = 0; table->stack_ids && i < chunk_count(table); i++)
+		free(table->stack_ids[i]);
+	free(table->stack_ids);
+	stack_table_destroy(table->stacks);
 	free(table->by_cookie);
 	free(table->by_tuple);
 	free(table);
@@ -204,9 +211,75 @@ void connection_rekey(struct connection_table *table, struct connection *connect
 	*bucket = slot;
 }
 
+/* ---- stacks --------------------------------------------------------------------------------------------- */
+
+/* Where the id of its stack stands; NULL: nowhere, as nobody has asked for stacks. */
+static uint64_t *stack_id_at(const struct connection_table *table, slot_t slot)
+{
+	uint64_t *chunk = table->stack_ids ? table->stack_ids[slot >> CHUNK_SHIFT] : NULL;
+
+	return chunk ? &chunk[slot & (CHUNK_SLOTS - 1)] : NULL;
+}
+
+static uint64_t *stack_id_make(struct connection_table *table, slot_t slot)
+{
+	uint64_t **chunk;
+
+	if (!table->stacks)
+		table->stacks = stack_table_create(table->seed);
+	if (!table->stack_ids)
+		table->stack_ids = calloc(chunk_count(table), sizeof(*table->stack_ids));
+	if (!table->stacks || !table->stack_ids)
+		return NULL;
+	chunk = &table->stack_ids[slot >> CHUNK_SHIFT];
+	if (!*chunk) {
+		*chunk = calloc(CHUNK_SLOTS, sizeof(**chunk));
+		table->stack_chunks += *chunk != NULL;
+	}
+	return stack_id_at(table, slot);
+}
+
+static void stack_leave(struct connection_table *table, slot_t slot)
+{
+	uint64_t *id = stack_id_at(table, slot);
+
+	if (!id || !*id)
+		return;
+	stack_table_leave(table->stacks, stack_table_find(table->stacks, *id)); /* what has users is not forgotten */
+	*id = 0;
+}
+
+void connection_set_stack(struct connection_table *table, const struct connection *connection,
+			  const struct event_stack *event)
+{
+	slot_t slot = connection_slot(table, connection);
+	uint64_t *id = stack_id_make(table, slot);
+	struct stack *stack;
+
+	if (!id)
+		return;
+	stack_leave(table, slot);
+	stack = stack_table_use(table->stacks, event);
+	*id = stack ? stack->id : 0;
+}
+
+const struct stack *connection_stack(const struct connection_table *table, const struct connection *connection)
+{
+	const uint64_t *id = table->stack_ids ? stack_id_at(table, connection_slot(table, connection)) : NULL;
+
+	return id && *id ? stack_table_find(table->stacks, *id) : NULL;
+}
+
+const struct stack_table *connection_stacks(const struct connection_table *table)
+{
+	return table->stacks;
+}
+
 void connection_release(struct connection_table *table, struct connection *connection)
 {
 	slot_t *link = cookie_link(table, connection), slot = *link;
+
+	stack_leave(table, slot);
 
 	connection_dequeue(table, connection);
 	connection_tuple_remove(table, connection);
@@ -382,5 +455,7 @@ size_t connection_table_bytes(const struct connection_table *table)
 {
 	return slab_bytes(&table->connections) + slab_bytes(&table->endings) +
 	       2 * ((size_t)table->mask + 1) * sizeof(slot_t) +
-	       (size_t)table->facts_chunks * CHUNK_SLOTS * sizeof(struct live_facts);
+	       (size_t)table->facts_chunks * CHUNK_SLOTS * sizeof(struct live_facts) +
+	       (size_t)table->stack_chunks * CHUNK_SLOTS * sizeof(uint64_t) +
+	       (table->stacks ? stack_table_bytes(table->stacks) : 0);
 }

@@ -8,6 +8,7 @@
 #define LASTACK_CORE_CONNECTION_TABLE_H
 
 #include "core/connection.h"
+#include "core/stack_table.h"
 
 struct connection_table;
 
@@ -54,6 +55,14 @@ slot_t connection_slots(const struct connection_table *table);
 
 /* The facts of a connection, with room made for them where `make` is set; NULL: none, or no memory. */
 struct live_facts *connection_facts(struct connection_table *table, const struct connection *connection, bool make);
+
+/* What opened or accepted the connection is this event's stack from now on. Nothing where there is no memory. */
+void connection_set_stack(struct connection_table *table, const struct connection *connection,
+			  const struct event_stack *event);
+/* That stack, or NULL: none was told of. */
+const struct stack *connection_stack(const struct connection_table *table, const struct connection *connection);
+/* All of them; NULL: there never was one. */
+const struct stack_table *connection_stacks(const struct connection_table *table);
 
 uint32_t connection_count(const struct connection_table *table);
 uint32_t connection_queue_length(const struct connection_table *table, enum connection_queue queue);

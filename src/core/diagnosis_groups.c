@@ -179,11 +179,28 @@ void finding_peers_add(struct finding *finding, const struct finding_prefix *pre
 	finding->peers[finding->peer_count++] = (struct finding_peers){*prefix, count};
 }
 
+void finding_stacks_add(struct finding *finding, uint64_t id, uint32_t count)
+{
+	for (uint32_t i = 0; i < finding->stack_count; i++) {
+		if (finding->stacks[i].id == id) {
+			finding->stacks[i].count += count;
+			return;
+		}
+	}
+	if (finding->stack_count == FINDING_STACKS_MAX)
+		finding->stacks_more += count;
+	else
+		finding->stacks[finding->stack_count++] = (struct finding_stack){id, count};
+}
+
 static void connection_join(struct diagnosis *diagnosis, struct finding *finding, const struct connection *connection)
 {
 	const struct live_facts *facts = tracker_facts(diagnosis->tracker, connection);
 	struct finding_prefix prefix = prefix_of(connection->family, connection->tuple.remote);
+	const struct stack *stack = tracker_stack(diagnosis->tracker, connection);
 
+	if (stack)
+		finding_stacks_add(finding, stack->id, 1);
 	if (facts && facts->descriptor >= 0) {
 		if (finding->descriptor_count < FINDING_DESCRIPTORS_MAX)
 			finding->descriptors[finding->descriptor_count] = facts->descriptor;

@@ -145,6 +145,7 @@ void groups_end(struct diagnosis *diagnosis);
 /* What came first stays, what is more adds to it. */
 void fact_join(struct finding *finding, enum finding_fact fact, uint64_t value);
 
+void finding_stacks_add(struct finding *finding, uint64_t id, uint32_t count);
 void finding_peers_add(struct finding *finding, const struct finding_prefix *prefix, uint32_t count);
 
 /* diagnosis_join.c */

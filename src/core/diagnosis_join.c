@@ -88,6 +88,13 @@ static void peers_join(struct finding *into, const struct finding *from)
 		finding_peers_add(into, &from->peers[i].prefix, from->peers[i].count);
 }
 
+static void stacks_join(struct finding *into, const struct finding *from)
+{
+	into->stacks_more += from->stacks_more;
+	for (uint32_t i = 0; i < from->stack_count; i++)
+		finding_stacks_add(into, from->stacks[i].id, from->stacks[i].count);
+}
+
 static void finding_join(struct finding *into, const struct finding *from)
 {
 	if (from->count > into->processes[0].count) { /* descriptors mean something within one process only */
@@ -106,6 +113,7 @@ static void finding_join(struct finding *into, const struct finding *from)
 		if (finding_has(from, fact))
 			fact_join(into, fact, from->facts[fact]);
 	peers_join(into, from);
+	stacks_join(into, from);
 	for (uint32_t i = 0; i < from->cookie_count && into->cookie_count < FINDING_SHOWN_MAX; i++)
 		into->cookies[into->cookie_count++] = from->cookies[i];
 }

@@ -9,7 +9,7 @@
 #include "core/event_check.h"
 #include "core/tcp_machine.h"
 
-static const unsigned char sizes[EVENT_KINDS] = {
+static const unsigned short sizes[EVENT_KINDS] = {
 	[EVENT_BIRTH] = sizeof(struct event_birth),
 	[EVENT_STATE] = sizeof(struct event_state),
 	[EVENT_STATE_TASK] = sizeof(struct event_state_task),
@@ -24,9 +24,8 @@ static const unsigned char sizes[EVENT_KINDS] = {
 	[EVENT_ACCEPT] = sizeof(struct event_accept),
 	[EVENT_OOM_KILL] = sizeof(struct event_header),
 	[EVENT_EXISTING] = sizeof(struct event_existing),
+	[EVENT_STACK] = sizeof(struct event_stack),
 };
-
-_Static_assert(EVENT_MAX_BYTES < 256, "a size fits its byte");
 
 size_t event_size(unsigned kind)
 {
@@ -88,6 +87,14 @@ static bool existing_valid(const struct event_existing *existing)
 	       family_valid(existing->family) && existing->source <= EXISTING_NETNS && comm_valid(existing->comm);
 }
 
+static bool stack_valid(const struct event_stack *stack)
+{
+	for (unsigned i = 0; i < EVENT_FRAMES_MAX; i++)
+		if (stack->frames[i].kind > FRAME_ADDRESS)
+			return false;
+	return stack->call <= STACK_ACCEPT;
+}
+
 static bool body_valid(const struct event_header *event)
 {
 	const void *body = event;
@@ -108,6 +115,7 @@ static bool body_valid(const struct event_header *event)
 	case EVENT_TIME_WAIT: return time_wait_valid(body);
 	case EVENT_ACCEPT: return comm_valid(((const struct event_accept *)body)->comm);
 	case EVENT_EXISTING: return existing_valid(body);
+	case EVENT_STACK: return stack_valid(body);
 	default: return true;
 	}
 }

@@ -84,6 +84,7 @@ enum finding_fact { FINDING_FACTS(FINDING_ENUM_LINE) FINDING_FACT_COUNT };
 #define FINDING_DESCRIPTORS_MAX 16
 #define FINDING_SHOWN_MAX       32
 #define FINDING_PROCESSES_MAX   8
+#define FINDING_STACKS_MAX      16
 
 /* Addresses that begin alike: /24 of IPv4, /64 of IPv6. */
 struct finding_prefix {
@@ -99,6 +100,12 @@ struct finding_peers {
 
 struct finding_process {
 	uint32_t pid, count;
+};
+
+/* Connections that were opened or accepted at one place in a program. */
+struct finding_stack {
+	uint64_t id; /* tracker_stack_find() */
+	uint32_t count;
 };
 
 struct finding {
@@ -130,6 +137,8 @@ struct finding {
 	uint64_t facts[FINDING_FACT_COUNT];
 	uint64_t cookies[FINDING_SHOWN_MAX];
 	uint32_t cookie_count;
+	struct finding_stack stacks[FINDING_STACKS_MAX]; /* as they came */
+	uint32_t stack_count, stacks_more;               /* stacks; connections of further ones */
 };
 
 _Static_assert(FINDING_FACT_COUNT <= 64, "a fact has a bit");

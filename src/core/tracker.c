@@ -393,6 +393,15 @@ static void event_accept(struct tracker *tracker, const struct event_accept *eve
 		lifecycle_own(tracker, connection, SOURCE_ACCEPT, event->header.pid, event->uid, event->comm);
 }
 
+/* One that nobody knows of is of no interest: a stack says nothing of what becomes of its connection. */
+static void event_stack(struct tracker *tracker, const struct event_stack *event)
+{
+	const struct connection *connection = connection_find(tracker->table, event->header.cookie);
+
+	if (connection && connection->queue == QUEUE_LIVE)
+		connection_set_stack(tracker->table, connection, event);
+}
+
 static void event_probe(struct tracker *tracker, const struct event_probe *event)
 {
 	struct connection *connection = known(tracker, &event->header);
@@ -419,6 +428,7 @@ void tracker_dispatch(struct tracker *tracker, const struct event_header *event)
 	case EVENT_ACCEPT: event_accept(tracker, (const struct event_accept *)event); break;
 	case EVENT_OOM_KILL: tracker->oom_victims[tracker->oom_next++ % OOM_VICTIMS] = event->pid; break;
 	case EVENT_EXISTING: sync_existing(tracker, (const struct event_existing *)event); break;
+	case EVENT_STACK: event_stack(tracker, (const struct event_stack *)event); break;
 	case EVENT_NONE:
 	case EVENT_ERROR: /* never proof of anything: the close says what became of it */
 	case EVENT_KINDS: break;

@@ -7,6 +7,7 @@
 #define LASTACK_CORE_TRACKER_H
 
 #include "core/connection.h"
+#include "core/stack_table.h"
 #include "report.h"
 
 struct tracker;
@@ -92,6 +93,12 @@ uint64_t tracker_born_ns(struct tracker *tracker, const struct connection *conne
 uint64_t tracker_entered_ns(struct tracker *tracker, const struct connection *connection);
 /* What the last listing told of a live connection; NULL: nothing. Needs config.keep_facts. */
 const struct live_facts *tracker_facts(struct tracker *tracker, const struct connection *connection);
+/* What opened or accepted it (EVENT_STACK), and the same by its id, for as long as it is remembered; NULL: not known.
+ */
+const struct stack *tracker_stack(struct tracker *tracker, const struct connection *connection);
+const struct stack *tracker_stack_find(struct tracker *tracker, uint64_t id);
+/* How often there was no room for a stack. */
+uint64_t tracker_stacks_refused(const struct tracker *tracker);
 /*
  * A report of a connection that lives on, as far as it is known: class unknown, end_ns = now_ns, revision 0,
  * and its facts as of the last listing.

@@ -182,3 +182,22 @@ const struct live_facts *tracker_facts(struct tracker *tracker, const struct con
 	/* A socket can be connected again under its cookie. */
 	return facts && facts->listed_ns && facts->listed_ns >= tracker_born_ns(tracker, connection) ? facts : NULL;
 }
+
+const struct stack *tracker_stack(struct tracker *tracker, const struct connection *connection)
+{
+	return connection_stack(tracker->table, connection);
+}
+
+const struct stack *tracker_stack_find(struct tracker *tracker, uint64_t id)
+{
+	const struct stack_table *stacks = connection_stacks(tracker->table);
+
+	return stacks ? stack_table_find(stacks, id) : NULL;
+}
+
+uint64_t tracker_stacks_refused(const struct tracker *tracker)
+{
+	const struct stack_table *stacks = connection_stacks(tracker->table);
+
+	return stacks ? stack_table_refused(stacks) : 0;
+}

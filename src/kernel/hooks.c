@@ -23,35 +23,35 @@
 	}
 
 static const struct hook hooks[] = {
-	{"state change", true, "everything", {TRACEPOINT_PAIR("inet_sock_set_state", 3, "state_change")}},
+	{"state change", HOOK_REQUIRED, "everything", {TRACEPOINT_PAIR("inet_sock_set_state", 3, "state_change")}},
 	{"retransmission",
-	 false,
+	 HOOK_WANTED,
 	 "retransmissions as they happen (totals stay)",
 	 {TRACEPOINT("tcp_retransmit_skb", 3, "retransmit_3"), TRACEPOINT("tcp_retransmit_skb", 2, "retransmit_2")}},
 	{"SYN-ACK retransmission",
-	 false,
+	 HOOK_WANTED,
 	 "handshakes that nobody completed",
 	 {TRACEPOINT("tcp_retransmit_synack", 2, "retransmit_synack")}},
 	{"reset sent",
-	 false,
+	 HOOK_WANTED,
 	 "why we sent a reset; data after close",
 	 {TRACEPOINT_PAIR("tcp_send_reset", 3, "reset_sent_3"), TRACEPOINT_PAIR("tcp_send_reset", 2, "reset_sent_2")}},
 	{"reset received",
-	 false,
+	 HOOK_WANTED,
 	 "resets from the peer: their ends are unknown",
 	 {TRACEPOINT_PAIR("tcp_receive_reset", 1, "reset_received")}},
 	{"error report",
-	 false,
+	 HOOK_WANTED,
 	 "errors told to sockets that live on",
 	 {TRACEPOINT("inet_sk_error_report", 1, "error_report")}},
 	{"probe",
-	 false,
+	 HOOK_WANTED,
 	 "keepalive and window probes as they happen (unanswered ones stay)",
 	 {{TIER_FENTRY, "tcp_write_wakeup", -1, {"probe_fentry", NULL}, NULL},
 	  {TIER_KPROBE, "tcp_write_wakeup", -1, {"probe_kprobe", NULL}, NULL},
 	  TRACEPOINT("timer_expire_entry", -1, "timer_expiry")}},
 	{"TIME_WAIT end",
-	 false,
+	 HOOK_WANTED,
 	 "how TIME_WAIT and an orphan's FIN_WAIT2 ended",
 	 {{TIER_FENTRY,
 	   "tw_timer_handler",
@@ -65,22 +65,32 @@ static const struct hook hooks[] = {
 	   "inet_twsk_deschedule_put"},
 	  TRACEPOINT("timer_expire_entry", -1, "timer_expiry")}},
 	{"accepting process",
-	 false,
+	 HOOK_WANTED,
 	 "who accepted, until a process closes: the listener or a descriptor stands in",
 	 {{TIER_FENTRY, "inet_csk_accept", 2, {"accept_fexit_2", NULL}, NULL},
 	  {TIER_FENTRY, "inet_csk_accept", 4, {"accept_fexit_4", NULL}, NULL}}},
 	{"out-of-memory kill",
-	 false,
+	 HOOK_WANTED,
 	 "that a killed process was an out-of-memory victim",
 	 {TRACEPOINT("mark_victim", 1, "oom_kill_1"), TRACEPOINT("mark_victim", 2, "oom_kill_2")}},
 	{"existing sockets",
-	 false,
+	 HOOK_WANTED,
 	 "connections older than lastack, and their owners",
 	 {{TIER_ITERATOR, "task_file", -1, {"iterate_files", NULL}, "bpf_sock_from_file"}}},
 	{"sockets without a file",
-	 false,
+	 HOOK_WANTED,
 	 "orphans older than lastack; re-synchronisation after losses",
 	 {{TIER_ITERATOR, "tcp", -1, {"iterate_tcp", NULL}, NULL}}},
+	{"stack of connect()",
+	 HOOK_ON_DEMAND,
+	 "where in a program connections are opened",
+	 {TRACEPOINT("inet_sock_set_state", 3, "stack_connect")}},
+	{"stack of accept()",
+	 HOOK_ON_DEMAND,
+	 "where in a program connections are accepted",
+	 {{TIER_FENTRY, "inet_csk_accept", 2, {"stack_accept_fexit_2", NULL}, NULL},
+	  {TIER_FENTRY, "inet_csk_accept", 4, {"stack_accept_fexit_4", NULL}, NULL},
+	  TRACEPOINT("sys_exit", 2, "stack_accept_syscall")}},
 };
 
 _Static_assert(sizeof(hooks) / sizeof(hooks[0]) <= HOOKS_MAX, "the callers' arrays");
@@ -193,13 +203,15 @@ static void hook_choose(const struct btf *btf, enum hook_tier wish, struct hook_
 	}
 }
 
-size_t hooks_choose(const struct btf *btf, enum hook_tier wish, struct hook_choice *choices)
+size_t hooks_choose(const struct btf *btf, enum hook_tier wish, bool on_demand, struct hook_choice *choices)
 {
-	size_t count = sizeof(hooks) / sizeof(hooks[0]);
+	size_t count = 0;
 
-	for (size_t i = 0; i < count; i++) {
-		choices[i] = (struct hook_choice){.hook = &hooks[i]};
-		hook_choose(btf, wish, &choices[i]);
+	for (size_t i = 0; i < sizeof(hooks) / sizeof(hooks[0]); i++) {
+		if (hooks[i].need == HOOK_ON_DEMAND && !on_demand)
+			continue;
+		choices[count] = (struct hook_choice){.hook = &hooks[i]};
+		hook_choose(btf, wish, &choices[count++]);
 	}
 	return count;
 }

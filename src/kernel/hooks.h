@@ -32,9 +32,15 @@ struct hook_option {
 	const char *targets_more; /* a second function, for the second program; of an iterator, a helper it needs */
 };
 
+enum hook_need {
+	HOOK_WANTED,
+	HOOK_REQUIRED,
+	HOOK_ON_DEMAND, /* costs more than the others: only where somebody asks for it */
+};
+
 struct hook {
 	const char *fact;
-	bool required;
+	enum hook_need need;
 	const char *lost; /* what cannot be told without it */
 	struct hook_option options[HOOK_OPTIONS_MAX];
 };
@@ -52,8 +58,8 @@ const struct hook *hooks_table(size_t *count);
 int hook_option_try(const struct btf *btf, const struct hook_option *option, char *why, size_t size);
 /*
  * Decides for each hook of the table. wish: TIER_ANY, or the only tier to be used where a hook has
- * several. Returns how many choices were filled (at most HOOKS_MAX).
+ * several. on_demand: also those that are only there then. Returns how many choices were filled (at most HOOKS_MAX).
  */
-size_t hooks_choose(const struct btf *btf, enum hook_tier wish, struct hook_choice *choices);
+size_t hooks_choose(const struct btf *btf, enum hook_tier wish, bool on_demand, struct hook_choice *choices);
 
 #endif

@@ -139,7 +139,7 @@ static int take_losses(struct intake *intake)
 	}
 	if (total) {
 		intake->sink.loss(intake->sink.arg, feature_monotonic_ns(), lost);
-		intake->resync_wanted = true;
+		intake->resync_wanted |= total > lost[EVENT_STACK]; /* no listing brings a stack back */
 	}
 	return 0;
 }

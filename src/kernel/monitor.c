@@ -120,7 +120,7 @@ static int hooks_check(const struct monitor *monitor, char *why, size_t size)
 	for (size_t i = 0; i < monitor->choice_count; i++) {
 		const struct hook_choice *choice = &monitor->choices[i];
 
-		if (choice->option || !choice->hook->required)
+		if (choice->option || choice->hook->need != HOOK_REQUIRED)
 			continue;
 		snprintf(why, size, "no hook for %s: %s", choice->hook->fact, choice->refused);
 		return -EOPNOTSUPP;
@@ -206,7 +206,7 @@ static int monitor_load(struct monitor *monitor, const struct monitor_config *co
 {
 	int status;
 
-	monitor->choice_count = hooks_choose(btf, config->tier, monitor->choices);
+	monitor->choice_count = hooks_choose(btf, config->tier, config->stacks, monitor->choices);
 	status = hooks_check(monitor, why, size);
 	if (status)
 		return status;
@@ -310,7 +310,10 @@ static uint64_t program_misses(const struct bpf_program *program)
 	return info.recursion_misses;
 }
 
-/* The kind that a program's skipped runs would most likely have told, and its pair if it stands twice. */
+/*
+ * The kind that a program's skipped runs would most likely have told, and its pair if it stands twice. Those that take
+ * stacks are not here: they have work in a task's context only, and what interrupts that is none of theirs.
+ */
 static const struct program_kind {
 	const char *prefix;
 	enum event_kind kind;

@@ -26,6 +26,7 @@ struct monitor_config {
 	uint32_t ring_bytes; /* of each CPU's ring: a power of two, at least a page; 0: by the number of CPUs */
 	enum hook_tier tier; /* TIER_ANY unless a test wants one */
 	bool stray_resets;   /* also resets that belong to no connection */
+	bool stacks;         /* also the user stacks of connect() and accept() */
 	struct monitor_filter filter;
 };
 

@@ -183,8 +183,9 @@ void pipeline_loss(struct pipeline *pipeline, const uint64_t lost[EVENT_KINDS])
 	uint64_t total = 0;
 
 	for (size_t kind = 0; kind < EVENT_KINDS; kind++)
-		total += lost[kind];
-	tracker_loss(pipeline->tracker, total);
+		total += kind == EVENT_STACK ? 0 : lost[kind]; /* it is no evidence of anything */
+	if (total)
+		tracker_loss(pipeline->tracker, total);
 }
 
 void pipeline_resync_begin(struct pipeline *pipeline, uint64_t now_ns)

@@ -263,6 +263,7 @@ int finding_block(struct text *text, const json_t *object, unsigned number, unsi
 	labelled_append(&block, "do", report_member_text(object, NULL, "advice"));
 	if (command && command[0])
 		labelled_append(&block, "run", command);
+	finding_stacks_block(text, object, INDENT, block.width);
 	connections_append(&block, object);
 	text->failed |= words.failed;
 	text_free(&words);

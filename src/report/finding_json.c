@@ -195,5 +195,6 @@ void finding_json(struct text *text, const struct finding_source *source)
 	append_name(text, "command");
 	append_written(text, finding_command_append, finding);
 	append_connections(text, source);
+	finding_stacks_json(text, source);
 	text_append_char(text, '}');
 }

@@ -11,6 +11,7 @@
 #include <jansson.h>
 
 #include "core/finding.h"
+#include "core/stack_table.h"
 #include "report/fields.h"
 
 struct finding_source {
@@ -22,7 +23,17 @@ struct finding_source {
 	bool (*connection)(void *arg, uint64_t cookie, struct text *text);
 	void *arg;
 	uint32_t show; /* so many connections at most */
+	/* The stack of this id, or NULL. NULL: stacks are not told. */
+	const struct stack *(*stack)(void *arg, uint64_t id);
 };
+
+/*
+ * The stacks of a finding, as ,"stacks":[...] and what is missing there, null where they are not told. They are raw, as what a frame is called only somebody can tell who may read the
+ * program's files (symbols/finding_names.h).
+ */
+void finding_stacks_json(struct text *text, const struct finding_source *source);
+/* The blocks of them for a person, named or not. */
+void finding_stacks_block(struct text *text, const json_t *object, unsigned indent, unsigned width);
 
 /* Without a line feed. */
 void finding_json(struct text *text, const struct finding_source *source);

@@ -92,7 +92,8 @@ _Static_assert(sizeof(reset_reason_names_array) / sizeof(char *) == RESET_REASON
 	X(EVENT_TIME_WAIT, "time_wait")                                                                                \
 	X(EVENT_ACCEPT, "accept")                                                                                      \
 	X(EVENT_OOM_KILL, "oom_kill")                                                                                  \
-	X(EVENT_EXISTING, "existing")
+	X(EVENT_EXISTING, "existing")                                                                                  \
+	X(EVENT_STACK, "stack")
 
 NAME_TABLE(event_kind_names, EVENT_KIND_LIST);
 _Static_assert(sizeof(event_kind_names_array) / sizeof(char *) == EVENT_KINDS, "each kind has its word");

@@ -196,6 +196,10 @@ static void diagnose_begin(struct control_client *client)
 		client_error(client, "no_diagnosis", "this daemon diagnoses nothing");
 		return;
 	}
+	if (client->request.stacks && !service->stacks) {
+		client_error(client, "no_stacks", "this daemon takes no stacks; its setting is stacks = yes");
+		return;
+	}
 	if (control->diagnoses == DIAGNOSES_MAX) {
 		client_error(client, "busy", "%d diagnoses are under way", DIAGNOSES_MAX);
 		return;

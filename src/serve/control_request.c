@@ -320,6 +320,14 @@ static int read_id(struct reading *reading, const json_t *value)
 	return errno || !request->cookie ? refuse(reading, "is not a cookie") : 0;
 }
 
+static int read_stacks(struct reading *reading, const json_t *value)
+{
+	if (!json_is_boolean(value))
+		return refuse(reading, "takes true or false");
+	reading->request->stacks = json_is_true(value);
+	return 0;
+}
+
 static int read_show(struct reading *reading, const json_t *value)
 {
 	return amount_read(reading, value, &reading->request->show);
@@ -362,6 +370,7 @@ static const struct key request_keys[] = {
 	{"until_us", read_until, VERB(CONTROL_HISTORY)},
 	{"group_by", read_group_by, VERB(CONTROL_HISTORY)},
 	{"show", read_show, VERB(CONTROL_DIAGNOSE)},
+	{"stacks", read_stacks, VERB(CONTROL_DIAGNOSE)},
 	{"limits", read_limits, VERB(CONTROL_DIAGNOSE)},
 };
 

@@ -36,8 +36,9 @@ struct control_request {
 	bool by_cookie;
 	uint64_t cookie;
 	uint32_t client_isn, server_isn;
-	/* What diagnose asks for: connections shown of each finding, limits (unset: the daemon's). */
+	/* What diagnose asks for: connections shown of each finding, stacks, limits (unset: the daemon's). */
 	uint64_t show;
+	bool stacks;
 	struct diagnosis_limits limits;
 };
 

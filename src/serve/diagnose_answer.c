@@ -76,6 +76,13 @@ static bool connection_append(void *arg, uint64_t cookie, struct text *text)
 	return true;
 }
 
+static const struct stack *stack_of(void *arg, uint64_t id)
+{
+	struct diagnose_answer *answer = arg;
+
+	return tracker_stack_find(answer->source.tracker, id);
+}
+
 static void count_append(struct text *out, const char *name, uint64_t value)
 {
 	text_append_str(out, ",\"");
@@ -96,6 +103,8 @@ static void sum_append(const struct diagnose_answer *answer, struct text *out, u
 	count_append(out, "live", totals->live);
 	count_append(out, "listeners", totals->listeners);
 	count_append(out, "minisocks", totals->minisocks);
+	if (answer->request->stacks)
+		count_append(out, "stacks_refused", tracker_stacks_refused(answer->source.tracker));
 	text_append_str(out, ",\"others\":{");
 	for (unsigned kind = 0; kind < FINDING_KIND_COUNT; kind++) {
 		if (!totals->others[kind])
@@ -128,6 +137,7 @@ bool diagnose_answer_slice(struct diagnose_answer *answer, struct text *out, uin
 			.connection = connection_append,
 			.arg = answer,
 			.show = (uint32_t)answer->request->show,
+			.stack = answer->request->stacks ? stack_of : NULL,
 		};
 
 		finding_json(out, &source);

@@ -85,6 +85,7 @@ struct service {
 	const char *history_path;             /* of the database, NULL: no history is kept */
 	const struct report_context *context; /* host, clock, cgroups: on the loop's thread only */
 	const struct diagnosis *diagnosis;    /* limits and memory for others; NULL: nothing is diagnosed */
+	bool stacks;                          /* stacks are taken */
 };
 
 #endif

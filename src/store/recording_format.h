@@ -50,6 +50,9 @@ struct recording_record_header {
 	uint32_t zero2;
 };
 
+/* Of a loss in recordings of when EVENT_STACK was not: up to its count. */
+#define RECORDING_LOSS_BYTES_SHORT (16 + 8 * EVENT_STACK)
+
 struct recording_totals {
 	uint64_t records;
 	uint64_t events;

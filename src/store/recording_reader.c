@@ -286,9 +286,10 @@ static bool record_parse(struct recording_reader *reader, const unsigned char *b
 		return true;
 	case RECORDING_CGROUP: return cgroup_parse(reader, bytes, length, record);
 	case RECORDING_LOSS:
-		if (length != sizeof(record->loss))
+		if (length != sizeof(record->loss) && length != RECORDING_LOSS_BYTES_SHORT)
 			return false;
-		memcpy(&record->loss, bytes, sizeof(record->loss));
+		memset(&record->loss, 0, sizeof(record->loss));
+		memcpy(&record->loss, bytes, length);
 		record->time_ns = record->loss.time_ns;
 		return true;
 	default: return false;

@@ -36,6 +36,7 @@ static int feed_start(struct daemon *daemon)
 		.ring_bytes = options->ring_bytes,
 		.owner_interval_ns = options->owner_interval_ns,
 		.tier = options->tier,
+		.stacks = options->stacks,
 		.observer = &daemon->observer,
 	};
 	int status;

@@ -164,6 +164,7 @@ void daemon_service(struct daemon *daemon)
 		.history_path = daemon->history_path,
 		.context = pipeline_context(daemon->feed.pipeline),
 		.diagnosis = daemon->diagnose.diagnosis,
+		.stacks = daemon->settings.options.stacks,
 	};
 }
 

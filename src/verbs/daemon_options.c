@@ -123,6 +123,13 @@ static const struct option_spec specs[] = {
 	 .type = OPTION_STRING,
 	 AT(finding_hook),
 	 .help = "run this program when a finding appears or clears, with it as JSON on its standard input (none)"},
+	{.long_name = "stacks",
+	 .argument = "yes|no",
+	 .type = OPTION_NAME,
+	 .names = &no_yes_names,
+	 AT(stacks),
+	 .help = "take the stack of each connect() and accept() for diagnose --stacks; where accept() cannot be hooked "
+		 "this slows every system call (no)"},
 	DIAGNOSE_LIMIT_OPTIONS("diagnose-", struct daemon_options,
 			       diagnose){.long_name = "state-dir",
 					 .argument = "DIR",

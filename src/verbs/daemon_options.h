@@ -41,6 +41,7 @@ struct daemon_options {
 	uint64_t diagnose_interval_ns;
 	struct diagnosis_limits diagnose;
 	const char *finding_hook;
+	unsigned stacks; /* 0 or 1 */
 
 	const char *state_directory;
 	uint64_t history_max_age_ns, history_max_bytes;

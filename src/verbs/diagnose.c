@@ -12,22 +12,23 @@
 
 #include "kernel/features.h"
 #include "kernel/netns_numbers.h"
-#include "report/finding_line.h"
-#include "report/report_read.h"
 #include "serve/diagnose_answer.h"
 #include "verbs/ask.h"
 #include "verbs/diagnose_options.h"
+#include "verbs/diagnose_show.h"
 #include "verbs/feed.h"
 
 #define NS_PER_S 1000000000ULL
 #define POLL_MS  20
 /* Between two listings: whether a process reads is seen by the second. */
 #define LISTINGS_APART_NS NS_PER_S
+/* Of what opens within it, some has been in CLOSE_WAIT for long enough at the end. */
+#define STACKS_MORE_NS (10 * NS_PER_S)
 
 struct diagnose_options {
 	struct ask_options ask; /* filter, format, width, socket */
-	bool once;
-	uint64_t show, watch_ns;
+	bool once, stacks;
+	uint64_t show, watch_ns, duration_ns;
 	struct diagnosis_limits limits; /* unset where not given */
 };
 
@@ -48,6 +49,16 @@ static const struct option_spec specs[] = {
 	 .maximum = FINDING_SHOWN_MAX,
 	 AT(show),
 	 .help = "so many connections behind each finding too"},
+	{.long_name = "stacks",
+	 .type = OPTION_FLAG,
+	 AT(stacks),
+	 .help = "what in the program opened or accepted them; not free, see STACKS in lastack(1)"},
+	{.long_name = "duration",
+	 .argument = "SECONDS",
+	 .type = OPTION_DURATION,
+	 .minimum = NS_PER_S,
+	 AT(duration_ns),
+	 .help = "with --once: watch so long before (1s; with --stacks 10 s more than --close-wait)"},
 	{.long_name = "watch",
 	 .argument = "SECONDS",
 	 .type = OPTION_DURATION,
@@ -120,101 +131,13 @@ const struct option_verb diagnose_verb = {
 	.summary = "what is wrong with live connections: leaks, dead peers, stalls, full queues, whose fault it is",
 	.description = "Asks the daemon, or looks itself with --once. Findings come worst first, each with how sure\n"
 		       "it is. Thresholds are the daemon's where none are given. Exit status 1 when there are\n"
-		       "findings.",
+		       "findings. --stacks costs each connection some microseconds and, where accept() cannot\n"
+		       "be hooked (no fexit), each system call of the host some 100 ns; of a daemon it asks\n"
+		       "for what its setting \"stacks\" has it take.",
 	.options = specs,
 	.option_count = sizeof(specs) / sizeof(specs[0]),
 	.options_bytes = sizeof(struct diagnose_options),
 };
-
-/* ---- what comes is shown ------------------------------------------------------------------------------------ */
-
-struct shown {
-	const struct diagnose_options *options;
-	struct text text, blocks;
-	unsigned findings;
-	bool failed; /* and a message was written */
-};
-
-static void heading_append(struct shown *shown, const json_t *sum)
-{
-	char words[160];
-
-	snprintf(words, sizeof(words), "%u finding%s in %lld live connections and %lld listeners\n", shown->findings,
-		 shown->findings == 1 ? "" : "s", (long long)report_member_number(sum, NULL, "live", 0),
-		 (long long)report_member_number(sum, NULL, "listeners", 0));
-	if (shown->options->watch_ns && isatty(STDOUT_FILENO))
-		text_append_str(&shown->text, "\033[H\033[J");
-	text_append_str(&shown->text, words);
-}
-
-/* What the tables had no room for. */
-static void more_append(struct shown *shown, const json_t *sum)
-{
-	json_t *others = json_object_get(sum, "others"), *count;
-	long long more = (long long)report_member_number(sum, NULL, "findings_more", 0);
-	const char *kind;
-
-	if (more) {
-		text_append_i64(&shown->text, more);
-		text_append_str(&shown->text, " lesser findings are left out\n");
-	}
-	json_object_foreach(others, kind, count)
-	{
-		text_append_printable(&shown->text, kind, strlen(kind));
-		text_append_str(&shown->text, ": ");
-		text_append_i64(&shown->text, json_integer_value(count));
-		text_append_str(&shown->text, " connections more, of owners that there was no room for\n");
-	}
-}
-
-static bool sum_show(struct shown *shown, const json_t *sum)
-{
-	heading_append(shown, sum);
-	shown->text.failed |= shown->blocks.failed;
-	text_append(&shown->text, shown->blocks.data, shown->blocks.length);
-	more_append(shown, sum);
-	text_clear(&shown->blocks);
-	return ask_write(&shown->text);
-}
-
-static bool is_sum(const json_t *object)
-{
-	const char *type = report_member_text(object, NULL, "type");
-
-	return type && !strcmp(type, "diagnosis");
-}
-
-static bool object_show(struct shown *shown, const json_t *object, const char *line, size_t length)
-{
-	bool json = shown->options->ask.pipeline.format == REPORT_JSON;
-
-	if (is_sum(object))
-		return json || sum_show(shown, object);
-	shown->findings++;
-	if (json) {
-		text_append(&shown->text, line, length);
-		text_append_char(&shown->text, '\n');
-		return ask_write(&shown->text);
-	}
-	text_append_char(&shown->blocks, '\n');
-	if (!finding_block(&shown->blocks, object, shown->findings, shown->options->ask.pipeline.columns))
-		return true;
-	verb_fail(EXIT_FAILED, diagnose_verb.name, "a line of the daemon is not understood",
-		  "not a value that it can have");
-	shown->failed = true;
-	return false;
-}
-
-static bool line_show(void *arg, const char *line, size_t length)
-{
-	struct shown *shown = arg;
-	json_t *object = ask_load(diagnose_verb.name, line, length);
-	bool goes_on = object && object_show(shown, object, line, length);
-
-	shown->failed |= !object;
-	json_decref(object);
-	return goes_on;
-}
 
 /* ---- the question --------------------------------------------------------------------------------------------- */
 
@@ -230,16 +153,37 @@ static json_t *request_make(const struct diagnose_options *options)
 		ask_set(&request, "limits", limits);
 	else
 		json_decref(limits);
+	if (options->stacks)
+		ask_set(&request, "stacks", json_true());
 	if (options->show)
 		ask_set(&request, "show", json_integer((json_int_t)options->show));
 	return request;
 }
 
-static int round_asked(const struct diagnose_options *options, struct shown *shown)
+static int round_asked(const struct diagnose_options *options, struct diagnose_show *show)
 {
-	struct ask question = {diagnose_verb.name, options->ask.socket, ASK_QUIET_NS, 0, line_show, shown};
+	struct ask question = {diagnose_verb.name, options->ask.socket, ASK_QUIET_NS, 0, diagnose_show_line, show};
 
 	return ask(&question, request_make(options), NULL);
+}
+
+/* ---- signals ----------------------------------------------------------------------------------------------------- */
+
+static volatile sig_atomic_t stopped;
+
+static void stop(int number)
+{
+	(void)number;
+	stopped = 1;
+}
+
+/* Ctrl-C ends what takes long in good order. */
+static void signals_take(void)
+{
+	struct sigaction action = {.sa_handler = stop};
+
+	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGTERM, &action, NULL);
 }
 
 /* ---- without a daemon ------------------------------------------------------------------------------------------ */
@@ -267,7 +211,9 @@ static int once_fail(int status)
 static int once_open(struct once *once, const struct diagnose_options *options)
 {
 	struct diagnosis_limits limits;
-	struct feed_config config = {.verb = diagnose_verb.name, .pipeline = &once->pipeline};
+	struct feed_config config = {.verb = diagnose_verb.name,
+				     .pipeline = &once->pipeline,
+				     .stacks = options->stacks};
 	uint32_t unreachable;
 	int status;
 
@@ -300,14 +246,14 @@ static int once_pass(struct once *once, uint64_t span_ns)
 	uint64_t until_ns = feature_monotonic_ns() + span_ns;
 	int status = 0;
 
-	while (!status && feature_monotonic_ns() < until_ns) {
+	while (!status && !stopped && feature_monotonic_ns() < until_ns) {
 		poll(NULL, 0, POLL_MS);
 		status = intake_poll(once->feed.intake);
 	}
 	return status;
 }
 
-static int once_answer(struct once *once, const struct diagnose_options *options, struct shown *shown)
+static int once_answer(struct once *once, const struct diagnose_options *options, struct diagnose_show *show)
 {
 	struct diagnose_source source = {once->diagnosis, pipeline_tracker(once->feed.pipeline),
 					 pipeline_context(once->feed.pipeline), once->live};
@@ -329,7 +275,7 @@ static int once_answer(struct once *once, const struct diagnose_options *options
 	answer = diagnose_answer_create(&source, &request, feature_monotonic_ns());
 	while (answer && more) {
 		more = diagnose_answer_slice(answer, &out, &lines);
-		if (out.length && !line_show(shown, out.data, out.length - 1))
+		if (out.length && !diagnose_show_line(show, out.data, out.length - 1))
 			more = false;
 		text_clear(&out);
 	}
@@ -340,7 +286,7 @@ static int once_answer(struct once *once, const struct diagnose_options *options
 	return answer ? EXIT_DONE : once_fail(-ENOMEM);
 }
 
-static int round_once(struct once *once, const struct diagnose_options *options, struct shown *shown)
+static int round_once(struct once *once, const struct diagnose_options *options, struct diagnose_show *show)
 {
 	int status = once_pass(once, LISTINGS_APART_NS);
 
@@ -350,12 +296,34 @@ static int round_once(struct once *once, const struct diagnose_options *options,
 		status = netns_numbers_take(once->diagnosis);
 	if (status)
 		return once_fail(status);
-	status = once_answer(once, options, shown);
+	status = once_answer(once, options, show);
 	/* What the next round is held against. */
 	diagnosis_begin(once->diagnosis, feature_monotonic_ns(), NULL, NULL);
 	while (diagnosis_step(once->diagnosis, pipeline_tracker(once->feed.pipeline), UINT32_MAX))
 		;
 	return status;
+}
+
+/* Before the first round: what opens meanwhile has a stack. Ctrl-C shortens it. */
+static int once_watch(struct once *once, const struct diagnose_options *options)
+{
+	struct diagnosis_limits limits;
+	uint64_t span_ns = options->duration_ns;
+	int status;
+
+	diagnosis_limits_init(&limits);
+	diagnosis_limits_override(&limits, &options->limits);
+	if (!span_ns && options->stacks)
+		span_ns = limits.close_wait_ns + STACKS_MORE_NS;
+	if (span_ns <= LISTINGS_APART_NS)
+		return EXIT_DONE;
+	fprintf(stderr, "lastack: %s: %s for %llu s; Ctrl-C ends that sooner\n", diagnose_verb.name,
+		options->stacks ? "taking stacks" : "watching", (unsigned long long)(span_ns / NS_PER_S));
+	status = once_pass(once, span_ns - LISTINGS_APART_NS);
+	stopped = 0;
+	if (!status)
+		status = intake_resync(once->feed.intake); /* what the first round's listing is held against */
+	return status ? once_fail(status) : EXIT_DONE;
 }
 
 static void once_close(struct once *once)
@@ -367,23 +335,6 @@ static void once_close(struct once *once)
 
 /* ---- rounds ---------------------------------------------------------------------------------------------------- */
 
-static volatile sig_atomic_t stopped;
-
-static void stop(int number)
-{
-	(void)number;
-	stopped = 1;
-}
-
-/* Ctrl-C ends --watch in good order. */
-static void signals_take(void)
-{
-	struct sigaction action = {.sa_handler = stop};
-
-	sigaction(SIGINT, &action, NULL);
-	sigaction(SIGTERM, &action, NULL);
-}
-
 static int watch_pause(struct once *once, const struct diagnose_options *options)
 {
 	if (options->once)
@@ -392,14 +343,16 @@ static int watch_pause(struct once *once, const struct diagnose_options *options
 	return EXIT_DONE;
 }
 
-static int diagnose_run(const struct diagnose_options *options, struct once *once, struct shown *shown)
+static int diagnose_run(const struct diagnose_options *options, struct once *once, struct diagnose_show *show)
 {
 	int status = options->once ? once_open(once, options) : EXIT_DONE;
 
+	if (options->once && status == EXIT_DONE)
+		status = once_watch(once, options);
 	while (status == EXIT_DONE) {
-		shown->findings = 0;
-		status = options->once ? round_once(once, options, shown) : round_asked(options, shown);
-		if (status == EXIT_DONE && shown->failed)
+		diagnose_show_begin(show);
+		status = options->once ? round_once(once, options, show) : round_asked(options, show);
+		if (status == EXIT_DONE && show->failed)
 			status = EXIT_FAILED;
 		if (fflush(stdout) || !options->watch_ns || stopped || status != EXIT_DONE)
 			break;
@@ -407,13 +360,13 @@ static int diagnose_run(const struct diagnose_options *options, struct once *onc
 		if (stopped)
 			break;
 	}
-	return status == EXIT_DONE && shown->findings ? EXIT_FINDINGS : status;
+	return status == EXIT_DONE && show->findings ? EXIT_FINDINGS : status;
 }
 
 int verb_diagnose(int argc, char **argv)
 {
 	struct diagnose_options options = {0};
-	struct shown shown = {.options = &options};
+	struct diagnose_show show = {.verb = diagnose_verb.name};
 	struct once once = {0};
 	int first, outcome, status;
 
@@ -424,12 +377,17 @@ int verb_diagnose(int argc, char **argv)
 		return verb_options_status(outcome);
 	if (pipeline_options_finish(&diagnose_verb, &options.ask.pipeline, false, false))
 		return EXIT_USAGE;
-	if (options.watch_ns)
+	if (options.duration_ns && !options.once)
+		return verb_fail(EXIT_USAGE, diagnose_verb.name, "--duration", "only with --once");
+	show.json = options.ask.pipeline.format == REPORT_JSON;
+	show.clears = options.watch_ns && isatty(STDOUT_FILENO);
+	show.stacks = options.stacks;
+	show.columns = options.ask.pipeline.columns;
+	if (options.watch_ns || (options.once && (options.stacks || options.duration_ns)))
 		signals_take();
-	status = diagnose_run(&options, &once, &shown);
+	status = diagnose_run(&options, &once, &show);
 	if (options.once)
 		once_close(&once);
-	text_free(&shown.text);
-	text_free(&shown.blocks);
+	diagnose_show_free(&show);
 	return ask_finish(diagnose_verb.name, status);
 }

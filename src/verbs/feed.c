@@ -151,6 +151,7 @@ static int monitor_start(struct feed *feed)
 	struct monitor_config config = {
 		.ring_bytes = (uint32_t)from->ring_bytes,
 		.tier = from->tier,
+		.stacks = from->stacks,
 		.stray_resets = from->pipeline->events || from->recording || from->observer,
 	};
 	struct intake_sink sink = {feed,        take_event, take_tick, take_loss, take_resync_begin, take_resync_end,

@@ -30,6 +30,7 @@ struct feed_config {
 	uint64_t ring_bytes;
 	uint64_t owner_interval_ns;
 	unsigned tier;                        /* enum hook_tier */
+	bool stacks;                          /* also the user stacks of connect() and accept() */
 	const char *recording;                /* path or NULL */
 	const struct feed_observer *observer; /* or NULL; wants resets without a connection */
 };

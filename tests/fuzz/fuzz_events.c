@@ -162,6 +162,11 @@ static void body_fit(union sample_event *event)
 		break;
 	case EVENT_ACCEPT: event->accept.comm[EVENT_COMM_BYTES - 1] = '\0'; break;
 	case EVENT_EXISTING: existing_fit(&event->existing); break;
+	case EVENT_STACK:
+		event->stack.call %= STACK_ACCEPT + 1;
+		for (unsigned i = 0; i < EVENT_FRAMES_MAX; i++)
+			event->stack.frames[i].kind %= FRAME_ADDRESS + 1;
+		break;
 	case EVENT_OOM_KILL: break;
 	default: /* retransmission, reset received, error, probe: a state, and what kind of probe */
 		state_fit(&event->bytes[sizeof(event->header)]);
@@ -196,7 +201,8 @@ static void event_make(struct run *run, unsigned kind)
 /* Any bytes of any length: only the check stands between them and the tracker. */
 static void event_raw(struct run *run)
 {
-	size_t length = fuzz_byte(&run->bytes) % (EVENT_MAX_BYTES + 1);
+	uint8_t how = fuzz_byte(&run->bytes);
+	size_t length = how == 255 ? EVENT_MAX_BYTES : how % (sizeof(struct event_existing) + 1);
 	union sample_event event;
 
 	memset(&event, 0xff, sizeof(event));
@@ -226,8 +232,10 @@ static void time_pass(struct run *run)
 static void live_look(void *arg, const struct connection *connection)
 {
 	struct run *run = arg;
+	const struct stack *stack = tracker_stack(run->tracker, connection);
 	struct connection_report report;
 
+	assert_true(!stack || (stack->users && stack->frame_count));
 	tracker_report_live(run->tracker, connection, run->now_ns, &report);
 	assert_int_equal(report.class, CLASS_UNKNOWN);
 	assert_int_equal(report.revision, 0);
@@ -248,7 +256,7 @@ static void operation(struct run *run)
 
 	switch (what) {
 	case 0: event_raw(run); break;
-	case 15:
+	case 15: event_make(run, EVENT_STACK); break;
 	case 16: time_pass(run); break;
 	case 17:
 		time_pass(run);

@@ -45,11 +45,13 @@ struct run {
 };
 
 static const struct test *const tables[] = {
-	loss_tests,          start_tests,          owner_tests,          recording_tests,  condition_tests,
-	filter_tests,        output_tests,         program_tests,        machine_tests,    audit_tests,
-	daemon_tests,        daemon_store_tests,   daemon_client_tests,  diagnose_tests,   diagnose_network_tests,
-	diagnose_peer_tests, diagnose_limit_tests, diagnose_owner_tests, probe_tests,      probe_end_tests,
-	fault_sweep_tests,   fault_daemon_tests,   fault_live_tests,     fault_link_tests,
+	loss_tests,          start_tests,          owner_tests,           recording_tests,
+	condition_tests,     filter_tests,         output_tests,          program_tests,
+	machine_tests,       audit_tests,          daemon_tests,          daemon_store_tests,
+	daemon_client_tests, diagnose_tests,       diagnose_stacks_tests, diagnose_network_tests,
+	diagnose_peer_tests, diagnose_limit_tests, diagnose_owner_tests,  probe_tests,
+	probe_end_tests,     fault_sweep_tests,    fault_daemon_tests,    fault_live_tests,
+	fault_link_tests,
 };
 
 static struct slot *own_slot; /* in the process of a test */

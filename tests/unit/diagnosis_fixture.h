@@ -117,4 +117,15 @@ static inline void none(const struct diagnosed *d)
 		fail_msg("found: kind %u, %u connections", d->findings[0].kind, d->findings[0].count);
 }
 
+/* Of `frames` frames, told apart by `what`. */
+static inline struct event_stack make_stack(uint64_t ms, uint64_t cookie, uint8_t call, uint64_t what, unsigned frames)
+{
+	struct event_stack event = {.header = make_header(EVENT_STACK, ms, cookie), .call = call};
+
+	event.header.pid = 400;
+	for (unsigned i = 0; i < frames; i++)
+		event.frames[i] = (struct event_frame){FRAME_FILE, {1}, what * 100 + i};
+	return event;
+}
+
 #endif

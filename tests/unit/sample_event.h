@@ -26,6 +26,7 @@ union sample_event {
 	struct event_time_wait time_wait;
 	struct event_accept accept;
 	struct event_existing existing;
+	struct event_stack stack;
 	unsigned char bytes[EVENT_MAX_BYTES];
 	uint64_t words[EVENT_MAX_BYTES / 8];
 };
@@ -63,6 +64,11 @@ static inline void sample_states_set(union sample_event *event)
 	case EVENT_PROBE:
 		event->probe.probe = PROBE_KEEPALIVE;
 		event->probe.state = TCP_ESTABLISHED;
+		break;
+	case EVENT_STACK:
+		event->stack.call = STACK_ACCEPT;
+		for (unsigned i = 0; i < EVENT_FRAMES_MAX; i++)
+			event->stack.frames[i].kind = i < 3 ? FRAME_FILE : FRAME_NONE;
 		break;
 	default: event->bytes[sizeof(event->header)] = TCP_ESTABLISHED; /* retransmit, reset received, error */
 	}

@@ -127,6 +127,46 @@ static void so_many_at_once(void **state)
 	end_diagnosing();
 }
 
+/* Asked for, stacks are told of, and what there was no room for; else neither is. */
+static void stacks_where_they_are_taken(void **state)
+{
+	struct event_stack stack = {.header = make_header(EVENT_STACK, 99500, 1), .call = STACK_ACCEPT};
+	struct client client;
+	json_t *line, *stacks;
+
+	(void)state;
+	stack.frames[0] = (struct event_frame){FRAME_FILE, {0xab}, 0x1234};
+	begin_diagnosing();
+	feed(&s.fixture, &stack);
+	client_open(&client);
+	ask(&client, "{\"verb\":\"diagnose\",\"stacks\":true}");
+	assert_error(&client, "no_stacks");
+	ask(&client, "{\"verb\":\"diagnose\",\"stacks\":1}");
+	assert_error(&client, "bad_request");
+	ask(&client, "{\"verb\":\"list\",\"stacks\":true}");
+	assert_error(&client, "bad_request");
+	s.service.stacks = true;
+	ask(&client, "{\"verb\":\"diagnose\",\"stacks\":true}");
+	line = object_next(&client);
+	assert_int_equal(json_array_size(json_object_get(line, "stacks")), 1);
+	assert_int_equal(report_member_number(line, NULL, "stacks_unknown", -1), 2);
+	stacks = json_array_get(json_object_get(line, "stacks"), 0);
+	assert_string_equal(report_member_text(json_array_get(json_object_get(stacks, "frames"), 0), NULL, "address"),
+			    "0x1234");
+	json_decref(line);
+	json_decref(object_next(&client));
+	line = object_next(&client);
+	assert_int_equal(report_member_number(line, NULL, "stacks_refused", -1), 0);
+	json_decref(line);
+	json_decref(object_next(&client));
+	ask(&client, "{\"verb\":\"diagnose\",\"stacks\":false}");
+	line = object_next(&client);
+	assert_true(json_is_null(json_object_get(line, "stacks")));
+	json_decref(line);
+	client_close(&client);
+	end_diagnosing();
+}
+
 static void where_nothing_is_diagnosed(void **state)
 {
 	struct client client;
@@ -146,6 +186,7 @@ int main(void)
 		cmocka_unit_test(findings_worst_first),
 		cmocka_unit_test(filters_and_limits),
 		cmocka_unit_test(so_many_at_once),
+		cmocka_unit_test(stacks_where_they_are_taken),
 		cmocka_unit_test(where_nothing_is_diagnosed),
 	};
 

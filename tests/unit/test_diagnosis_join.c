@@ -288,13 +288,33 @@ static void pile_ups_of_all_workers(void **state)
 	}
 }
 
+/* Of two workers three connections come from two places. */
+static void stacks_of_all_workers(void **state)
+{
+	(void)state;
+	diagnosed_begin(&d);
+	for (uint64_t cookie = 1; cookie <= 3; cookie++) {
+		struct event_existing event = leaked(cookie, WORKER + (cookie == 3), false);
+
+		feed(&d.fixture, &event);
+		FEED(&d.fixture, make_stack(2, cookie, STACK_CONNECT, cookie == 3 ? 2 : 1, 4));
+	}
+	diagnose(&d, 1000);
+	only(&d, FINDING_CLOSE_WAIT_LEAK);
+	assert_int_equal(d.findings[0].process_count, 2);
+	assert_int_equal(d.findings[0].stack_count, 2);
+	assert_int_equal(d.findings[0].stacks[0].count, 2);
+	assert_int_equal(d.findings[0].stacks[1].count, 1);
+	diagnosed_end(&d);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(by_their_parent),         cmocka_unit_test(by_their_listener),
 		cmocka_unit_test(not_by_a_port_alone),     cmocka_unit_test(who_has_most_comes_first),
 		cmocka_unit_test(pile_ups_of_all_workers), cmocka_unit_test(it_stays_itself),
-		cmocka_unit_test(one_address_or_a_prefix),
+		cmocka_unit_test(one_address_or_a_prefix), cmocka_unit_test(stacks_of_all_workers),
 	};
 
 	return cmocka_run_group_tests_name("diagnosis_join", tests, NULL, NULL);

@@ -63,6 +63,15 @@ static void wrong_members_are_refused(void **state)
 	assert_int_equal(event_check(&event.header, sizeof(event.time_wait)), 0);
 	event.header.kind = EVENT_KINDS;
 	assert_int_equal(event_check(&event.header, sizeof(event.time_wait)), -EINVAL);
+	event = sample_event_make(EVENT_STACK, 0);
+	event.stack.call = STACK_ACCEPT + 1;
+	assert_int_equal(event_check(&event.header, sizeof(event.stack)), -EINVAL);
+	event.stack.call = STACK_CONNECT;
+	event.stack.frames[EVENT_FRAMES_MAX - 1].kind = FRAME_ADDRESS + 1;
+	assert_int_equal(event_check(&event.header, sizeof(event.stack)), -EINVAL);
+	event.stack.frames[EVENT_FRAMES_MAX - 1].kind = FRAME_ADDRESS;
+	assert_int_equal(event_check(&event.header, sizeof(event.stack)), 0);
+	assert_int_equal(event_check(&event.header, sizeof(event.stack) - sizeof(struct event_frame)), -EINVAL);
 }
 
 /* Whatever passes the check can be printed. */

@@ -309,7 +309,7 @@ static bool gone_or_not(void *arg, uint64_t cookie, struct text *text)
 static void connections_behind_it(void **state)
 {
 	struct finding finding = bare(FINDING_CLOSE_WAIT_LEAK, CERTAINTY_LIKELY);
-	struct finding_source source = {&finding, &context, NOW_NS, gone_or_not, NULL, 2};
+	struct finding_source source = {&finding, &context, NOW_NS, gone_or_not, NULL, 2, NULL};
 	struct text text = {0};
 
 	(void)state;
@@ -317,12 +317,12 @@ static void connections_behind_it(void **state)
 	for (uint32_t i = 0; i < 7; i++)
 		finding.cookies[i] = 1 + i;
 	finding_json(&text, &source);
-	assert_non_null(strstr(text_string(&text), "\"connections\":[{\"cookie\":2},{\"cookie\":4}]}"));
+	assert_non_null(strstr(text_string(&text), "\"connections\":[{\"cookie\":2},{\"cookie\":4}],\"stacks\":null,"));
 	text_clear(&text);
 	finding.cookie_count = 3;
 	source.show = 9;
 	finding_json(&text, &source);
-	assert_non_null(strstr(text_string(&text), "\"connections\":[{\"cookie\":2}]}"));
+	assert_non_null(strstr(text_string(&text), "\"connections\":[{\"cookie\":2}],"));
 	text_free(&text);
 }
 

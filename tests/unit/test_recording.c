@@ -18,7 +18,10 @@
 #include <unistd.h>
 
 #include "sample_event.h"
+#include <zlib.h>
+
 #include "store/recording.h"
+#include "store/recording_format.h"
 
 #define MANY_EVENTS 3000 /* several blocks */
 
@@ -180,8 +183,55 @@ static void an_aborted_recording_is_called_truncated(void **state)
 	recording_abort(writer);
 	assert_int_equal(records_read(path, &end, message), SMALL_RECORDS);
 	assert_int_equal(end, -ENODATA);
-	assert_non_null(strstr(message, "truncated after 20 records (byte "));
-	assert_int_equal(SMALL_RECORDS, 20);
+	assert_non_null(strstr(message, "truncated after 21 records (byte "));
+	assert_int_equal(SMALL_RECORDS, 21);
+}
+
+/* A loss as recordings had it when there was no kind of event behind EVENT_EXISTING: shorter by a count. */
+static void an_older_loss_is_read(void **state)
+{
+	struct recording_loss loss = {.time_ns = 9, .lost = 5, .kind = {[EVENT_CLOSE] = 5, [EVENT_STACK] = 7}};
+	unsigned char block[sizeof(struct recording_block) + sizeof(struct recording_record_header) + sizeof(loss)];
+	struct recording_block *header = (void *)block;
+	struct recording_record_header *record = (void *)(header + 1);
+	struct recording_writer *writer = writer_open();
+	long begin, more = (long)(sizeof(loss) - RECORDING_LOSS_BYTES_SHORT);
+	struct recording_reader *reader;
+	struct recording_record read;
+	FILE *file;
+
+	(void)state;
+	assert_int_equal(recording_write_loss(writer, &loss), 0);
+	assert_int_equal(recording_flush(writer), 0);
+	recording_abort(writer);
+	file = fopen(path, "r+b");
+	assert_int_equal(fseek(file, -(long)sizeof(block), SEEK_END), 0);
+	begin = ftell(file);
+	assert_int_equal(fread(block, 1, sizeof(block), file), sizeof(block));
+	assert_int_equal(le16toh(record->length), sizeof(loss));
+	for (int attempt = 0; attempt < 2; attempt++) {
+		uint32_t bytes = (uint32_t)(sizeof(block) - sizeof(*header) - (size_t)more);
+		uint32_t crc;
+
+		record->length = htole16((uint16_t)(sizeof(loss) - (size_t)more));
+		header->payload_bytes = htole32(bytes);
+		crc = (uint32_t)crc32(0, block, offsetof(struct recording_block, crc));
+		header->crc = htole32((uint32_t)crc32(crc, block + sizeof(*header), bytes));
+		assert_int_equal(fseek(file, begin, SEEK_SET), 0);
+		assert_int_equal(fwrite(block, 1, sizeof(*header) + bytes, file), sizeof(*header) + bytes);
+		assert_int_equal(fflush(file), 0);
+		assert_int_equal(recording_open(path, &reader), 0);
+		if (attempt == 0) {
+			assert_int_equal(recording_next(reader, &read), 1);
+			assert_int_equal(read.loss.kind[EVENT_CLOSE], 5);
+			assert_int_equal(read.loss.kind[EVENT_STACK], 0);
+		} else {
+			assert_int_equal(recording_next(reader, &read), -EBADMSG);
+		}
+		recording_close(reader);
+		more += 8; /* shorter than it ever was */
+	}
+	fclose(file);
 }
 
 static size_t file_load(unsigned char *bytes, size_t size)
@@ -338,6 +388,7 @@ int main(void)
 		cmocka_unit_test(what_is_written_comes_back),
 		cmocka_unit_test(many_blocks_come_back),
 		cmocka_unit_test(an_aborted_recording_is_called_truncated),
+		cmocka_unit_test(an_older_loss_is_read),
 		cmocka_unit_test(a_cut_anywhere_is_seen),
 		cmocka_unit_test(a_changed_byte_anywhere_is_seen),
 		cmocka_unit_test(a_full_disk_is_an_error),

@@ -283,6 +283,11 @@ static void nonsense_states(struct run *run, union sample_event *event)
 		event->time_wait.change = below(run, TIME_WAIT_RESET + 1);
 		event->time_wait.substate = below(run, 2) ? TCP_TIME_WAIT : TCP_FIN_WAIT2;
 		break;
+	case EVENT_STACK:
+		event->stack.call = below(run, 2);
+		for (unsigned i = 0; i < EVENT_FRAMES_MAX; i++)
+			event->stack.frames[i].kind = below(run, 3);
+		break;
 	default: /* retransmission, reset received, error, probe: a state, and what kind of probe */
 		((uint8_t *)event)[sizeof(event->header)] = any_state(run);
 		((uint8_t *)event)[sizeof(event->header) + 1] = below(run, 2);
