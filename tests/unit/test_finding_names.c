@@ -213,7 +213,7 @@ static void what_is_not_known_has_no_name(void **state)
 	/* Nor has anything of a process that is not there. */
 	for (unsigned i = 0; i < STACKS; i++)
 		stacks[i]->pid = 0x7fffffff;
-	finding.pid = 0;
+	finding.process_count = 0;
 	json = named(&finding);
 	assert_true(json_is_null(json_object_get(frame_of(json, 1, 0), "function")));
 	assert_true(json_is_null(json_object_get(frame_of(json, 0, 1), "module")));
