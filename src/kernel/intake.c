@@ -26,6 +26,8 @@ struct intake {
 	uint64_t owner_interval_ns, owner_last_ns;
 	uint64_t resync_last_ns;
 	bool resync_wanted;
+	uint64_t listing_failures;
+	int listing_error; /* of the last that failed */
 	uint64_t last_event_ns;
 	uint64_t delivered[EVENT_KINDS];
 	uint64_t lost[EVENT_KINDS];
@@ -114,8 +116,14 @@ static int list_sockets(struct intake *intake, bool with_namespaces, uint32_t *u
 	intake->listed_count = intake->next = 0;
 	intake->listing_failed = false;
 	status = monitor_list(intake->monitor, with_namespaces, keep_listed, intake, unreachable);
+	if (!status && intake->listing_failed)
+		status = -ENOMEM;
 	intake->owner_last_ns = feature_monotonic_ns();
-	return status ? status : intake->listing_failed ? -ENOMEM : 0;
+	if (status) {
+		intake->listing_failures++;
+		intake->listing_error = status;
+	}
+	return status;
 }
 
 /* Events younger than the guard may still lack older ones of other CPUs. */
@@ -184,11 +192,17 @@ int intake_poll(struct intake *intake)
 
 	take_rings(intake, guarded_now_ns());
 	if (!status && intake->resync_wanted && now_ns - intake->resync_last_ns >= RESYNC_INTERVAL_NS)
-		status = intake_resync(intake);
+		intake->resync_wanted = intake_resync(intake) != 0;
 	if (!status && intake->owner_interval_ns && now_ns - intake->owner_last_ns >= intake->owner_interval_ns &&
 	    intake->sink.wants_owners(intake->sink.arg))
-		status = find_owners(intake);
+		find_owners(intake);
 	return status;
+}
+
+uint64_t intake_listing_failures(const struct intake *intake, int *error)
+{
+	*error = intake->listing_error;
+	return intake->listing_failures;
 }
 
 uint64_t intake_resynced_ns(const struct intake *intake)

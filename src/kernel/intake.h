@@ -29,7 +29,10 @@ int intake_create(struct intake **intake, struct monitor *monitor, const struct 
 void intake_destroy(struct intake *intake);
 /* Takes in all sockets that exist. Returns 0 or -errno. */
 int intake_start(struct intake *intake, uint32_t *unreachable_namespaces);
-/* Takes in what has come since. Returns 0 or -errno. */
+/*
+ * Takes in what has come since, and lists sockets when that is due; a listing that fails is tried again, as what it lacks
+ * (descriptors, memory) may be there again a second later. Returns 0 or -errno.
+ */
 int intake_poll(struct intake *intake);
 /*
  * Lists the sockets anew, as after a loss: what is gone without a word ends, unobserved. On a host with a million
@@ -38,6 +41,8 @@ int intake_poll(struct intake *intake);
 int intake_resync(struct intake *intake);
 /* When that was last done. */
 uint64_t intake_resynced_ns(const struct intake *intake);
+/* How many listings have failed since the start; *error: why the last did (-errno), 0 where none has. */
+uint64_t intake_listing_failures(const struct intake *intake, int *error);
 /* After the hooks were taken off: takes in the rest. Returns 0 or -errno. */
 int intake_drain(struct intake *intake);
 /* Of all kinds: what the kernel side counted, and what was taken in from the ring. */

@@ -60,16 +60,13 @@ void daemon_take_loss(void *arg, const uint64_t lost[EVENT_KINDS])
 		daemon_audit_loss(&daemon->audit, lost);
 }
 
-static int list_sockets(struct daemon *daemon)
+static void list_sockets(struct daemon *daemon)
 {
 	uint64_t begin_ns = feature_monotonic_ns();
-	int status = intake_resync(daemon->feed.intake);
 
+	intake_resync(daemon->feed.intake); /* failures are counted there, and told in sums */
 	daemon->listed_ns = feature_monotonic_ns();
 	daemon->listing_took_ns = daemon->listed_ns - begin_ns;
-	if (status)
-		log_warning("listing sockets: %s", strerror(-status));
-	return status;
 }
 
 static bool listing_is_due(const struct daemon *daemon, uint64_t interval_ns)
@@ -238,6 +235,8 @@ static void servers_poll(struct daemon *daemon, uint64_t now_ns, bool asked)
 static void losses_tell(struct daemon *daemon)
 {
 	struct store_writer_status status;
+	int error;
+	uint64_t failures = intake_listing_failures(daemon->feed.intake, &error);
 
 	if (daemon->untold_losses)
 		log_warning("%llu events were lost: sockets are listed anew (a larger --ring-size helps)",
@@ -247,6 +246,10 @@ static void losses_tell(struct daemon *daemon)
 		log_warning("%llu findings were not told to %s: it cannot follow, or is gone",
 			    (unsigned long long)daemon->findings.dropped, daemon->settings.options.finding_hook);
 	daemon->findings.dropped = 0;
+	if (failures != daemon->told_listings)
+		log_warning("sockets could not be listed %llu times (%s): it is tried again",
+			    (unsigned long long)(failures - daemon->told_listings), strerror(-error));
+	daemon->told_listings = failures;
 	if (!daemon->writer)
 		return;
 	store_writer_status(daemon->writer, &status);

@@ -254,6 +254,16 @@ static void counts_print(const struct watch *watch)
 				name_of(&event_kind_names, (unsigned)kind));
 }
 
+static void listings_print(const struct watch *watch)
+{
+	int error;
+	uint64_t failures = intake_listing_failures(watch->feed.intake, &error);
+
+	if (failures)
+		fprintf(stderr, "listings of sockets that failed: %llu (%s)\n", (unsigned long long)failures,
+			strerror(-error));
+}
+
 static int watch_finish(struct watch *watch, int status)
 {
 	const struct feed_observer *observer = watch->options->observer;
@@ -270,6 +280,7 @@ static int watch_finish(struct watch *watch, int status)
 	fprintf(stderr, "lastack: %s: ", watch->verb);
 	pipeline_summary(feed->pipeline, stderr);
 	counts_print(watch);
+	listings_print(watch);
 	if (feed->recording_error)
 		return verb_fail(EXIT_FAILED, watch->verb, watch->options->recording, strerror(-feed->recording_error));
 	if (watch->output_error)
