@@ -92,9 +92,9 @@ $(O)/fuzz/fuzz_%: $(O)/fuzz/tests/fuzz/fuzz_%.o $(call object,fuzz/,$(PLAIN))
 $(O)/manual: $(call object,,$(filter-out src/main.c,$(SOURCES)) $(wildcard src/manual/*.c))
 	$(call link,,$(LDLIBS))
 $(O)/live: $(call object,,$(PLAYERS) tests/live/main.c)
-	$(call link,,-ljansson -lm)
+	$(call link,,-ljansson -lm -lnftables)
 $(O)/demo: $(call object,,$(PLAYERS) tests/live/demo.c)
-	$(call link,,-ljansson -lm)
+	$(call link,,-ljansson -lm -lnftables)
 $(O)/system: $(call object,,$(SYSTEM))
 	$(call link,,-ljansson -lsqlite3 -lz)
 $(O)/tiers: $(call object,,$(wildcard tests/kernels/*.c))
@@ -216,7 +216,7 @@ clean:
 	rm -rf $(O) compile_commands.json
 
 # ---- Debian packages: to build and run; for tests and measurements also what they play with
-PACKAGES := gcc clang llvm libbpf-dev libelf-dev zlib1g-dev nettle-dev bpftool iproute2 nftables libcmocka-dev libjansson-dev \
+PACKAGES := gcc clang llvm libbpf-dev libelf-dev zlib1g-dev nettle-dev bpftool iproute2 nftables libnftables-dev libcmocka-dev libjansson-dev \
 	libsqlite3-dev libmicrohttpd-dev libinih-dev libseccomp-dev libcap-dev libsystemd-dev
 ifneq ($(filter test% asan bench docs,$(MAKECMDGOALS)),)
 PACKAGES += procps util-linux libcap2-bin kmod nginx-light redis-server redis-tools wrk curl libbpf-tools graphviz prometheus

@@ -32,7 +32,10 @@ part() {
 	echo "== end $name $?"
 }
 
-parts=$(sed -n 's/.*parts=\([^ ]*\).*/\1/p' /proc/cmdline)
+# word NAME: what the kernel's command line says of it, NAME=...
+word() { sed -n "s/.* $1=\([^ ]*\).*/\1/p" /proc/cmdline; }
+
+parts=$(word parts) only=$(word only) jobs=$(word jobs)
 echo # the firmware has cleared the screen
 echo "== booted $(uname -r)"
 part tiers 150 tiers "$LASTACK"
@@ -40,12 +43,10 @@ case $(uname -r) in
 5.[0-9].* | 5.1[01].*) # tests know a connection by the cookie of its socket
 	part system 150 system --only loss_identity
 	echo "skip privileges: before 5.12 BPF programs have no cookies, by which the test finds its connections"
-	echo "skip live: before 5.12 BPF programs have no cookies, by which the scenarios find their connections"
-	echo "== end live 0"
 	;;
 *)
 	part system 150 system -j 1 --only privileges,loss_identity
-	part live 400 live -j 8
 	;;
 esac
+part live 900 live --global -j "${jobs:-24}" ${only:+--only "$only"}
 poweroff -f

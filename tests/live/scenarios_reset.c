@@ -200,7 +200,7 @@ static void disconnect(struct play *play)
 static void disconnect_and_reconnect(struct play *play)
 {
 	struct connection first = play_connect(play);
-	play_ask_cookies(play, &first);
+	play_ask_cookies(play, &first, 0);
 	play_do(play, CLIENT, op_disconnect, first.fd[CLIENT]);
 	play_wait_error(play, &first, SERVER, ECONNRESET);
 	struct connection second = first;
@@ -211,7 +211,7 @@ static void disconnect_and_reconnect(struct play *play)
 	play_connect_socket(play, &second);
 	play_do(play, CLIENT, op_connected, second.fd[CLIENT]);
 	play_accept(play, &second);
-	play_ask_cookies(play, &second);
+	play_ask_cookies(play, &second, 0);
 	play_check(play, second.cookie[CLIENT] == first.cookie[CLIENT]);
 	play_close_in_order(play, &second, CLIENT);
 	expect(play, &first, CLIENT, .cause = "rst_sent_disconnect", .initiator = "local_app", .how = "disconnect",

@@ -80,8 +80,8 @@ static void data_of_thin_stream_unanswered(struct play *play)
 static void keepalive_unanswered(struct play *play)
 {
 	struct connection c = play_connect(play);
-	play_do(play, CLIENT, op_keepalive, c.fd[CLIENT], 1, 1, 2);
 	play_cut(play);
+	play_do(play, CLIENT, op_keepalive, c.fd[CLIENT], 1, 1, 2);
 	play_wait_error(play, &c, CLIENT, ETIMEDOUT);
 	expect(play, &c, CLIENT, .cause = "keepalive_probes_unanswered", BY_TIMER, .error = "ETIMEDOUT",
 	       .path = PATH_TIMEOUT, .idle_s = EXACTLY(1), .interval_s = EXACTLY(1), .probes = EXACTLY(2),
@@ -95,8 +95,8 @@ static void keepalive_by_sysctl_unanswered(struct play *play)
 	play_set(play, SERVER, "tcp_keepalive_intvl", "1");
 	play_set(play, SERVER, "tcp_keepalive_probes", "3");
 	struct connection c = play_connect(play);
-	play_do(play, SERVER, op_keepalive, c.fd[SERVER], 0, 0, 0);
 	play_cut(play);
+	play_do(play, SERVER, op_keepalive, c.fd[SERVER], 0, 0, 0);
 	play_wait_error(play, &c, SERVER, ETIMEDOUT);
 	expect(play, &c, SERVER, .cause = "keepalive_probes_unanswered", BY_TIMER, .error = "ETIMEDOUT",
 	       .path = PATH_TIMEOUT, .idle_s = EXACTLY(1), .interval_s = EXACTLY(1), .probes = EXACTLY(3),
@@ -130,9 +130,9 @@ static void user_timeout_with_data(struct play *play)
 static void user_timeout_with_keepalive(struct play *play)
 {
 	struct connection c = play_connect(play);
-	play_do(play, CLIENT, op_keepalive, c.fd[CLIENT], 1, 1, 9);
-	play_do(play, CLIENT, op_option, c.fd[CLIENT], IPPROTO_TCP, TCP_USER_TIMEOUT, 2500);
 	play_cut(play);
+	play_do(play, CLIENT, op_option, c.fd[CLIENT], IPPROTO_TCP, TCP_USER_TIMEOUT, 2500);
+	play_do(play, CLIENT, op_keepalive, c.fd[CLIENT], 1, 1, 9);
 	play_wait_error(play, &c, CLIENT, ETIMEDOUT);
 	expect(play, &c, CLIENT, .cause = "keepalive_user_timeout", BY_TIMER, .error = "ETIMEDOUT",
 	       .path = PATH_TIMEOUT, .user_timeout_ms = EXACTLY(2500), .probes = EXACTLY(9),
