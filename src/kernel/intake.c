@@ -133,9 +133,12 @@ static int take_losses(struct intake *intake)
 	if (status)
 		return status;
 	for (size_t kind = 0; kind < EVENT_KINDS; kind++) {
-		lost[kind] = counts.kind[kind].lost - intake->lost[kind];
+		/* An event that was thought lost may turn up after all; what was told of it stays told. */
+		bool more = counts.kind[kind].lost > intake->lost[kind];
+
+		lost[kind] = more ? counts.kind[kind].lost - intake->lost[kind] : 0;
 		total += lost[kind];
-		intake->lost[kind] = counts.kind[kind].lost;
+		intake->lost[kind] += lost[kind];
 	}
 	if (total) {
 		intake->sink.loss(intake->sink.arg, feature_monotonic_ns(), lost);

@@ -12,6 +12,11 @@
 
 #define MONITOR_LINKS_MAX 32
 
+/* Runs of a pair's first program that were skipped and not rescued, as far as that is certain; see monitor.c. */
+struct pair_skips {
+	uint64_t certain, candidate, since_ns;
+};
+
 struct monitor {
 	struct lastack_bpf *skeleton;
 	struct rings *rings;
@@ -25,6 +30,7 @@ struct monitor {
 	size_t choice_count;
 	int cpus;                 /* possible ones */
 	struct cpu_state *states; /* one a possible CPU, as the map gives them */
+	struct pair_skips skips[PROGRAM_PAIRS];
 };
 
 #endif

@@ -35,18 +35,12 @@ part() {
 # word NAME: what the kernel's command line says of it, NAME=...
 word() { sed -n "s/.* $1=\([^ ]*\).*/\1/p" /proc/cmdline; }
 
-parts=$(word parts) only=$(word only) jobs=$(word jobs)
+# What of live and system is played, and how many at a time, can be chosen for a guest that is booted by hand.
+parts=$(word parts) only=$(word only) jobs=$(word jobs) system=$(word system)
 echo # the firmware has cleared the screen
 echo "== booted $(uname -r)"
-part tiers 150 tiers "$LASTACK"
-case $(uname -r) in
-5.[0-9].* | 5.1[01].*) # tests know a connection by the cookie of its socket
-	part system 150 system --only loss_identity
-	echo "skip privileges: before 5.12 BPF programs have no cookies, by which the test finds its connections"
-	;;
-*)
-	part system 150 system -j 1 --only privileges,loss_identity
-	;;
-esac
-part live 900 live --global -j "${jobs:-24}" ${only:+--only "$only"}
+part tiers 200 tiers "$LASTACK"
+part system 300 system -j 2 --only "${system:-privileges,loss_identity,probe_alive,probe_killed,probe_orphan,probe_many,diagnose_once}"
+# As real-time processes of one priority, for the same reason as in plays.c.
+part live 500 chrt -f 1 live --global -j "${jobs:-24}" ${only:+--only "$only"}
 poweroff -f

@@ -261,14 +261,14 @@ static void accept_queue_overflow(struct play *play)
 		waiting[i] = play_socket(play);
 		play_connect_socket(play, &waiting[i]);
 		play_do(play, CLIENT, op_connected, waiting[i].fd[CLIENT]);
-		play_wait_state(play, &waiting[i], SERVER, i ? STATE_SYN_RECV : STATE_ESTABLISHED);
-		if (i == 0)
+		play_wait_state(play, &waiting[i], SERVER, i < BACKLOG ? STATE_ESTABLISHED : STATE_SYN_RECV);
+		if (i == BACKLOG - 1)
 			play_filter(play, SERVER, DROP_PURE_ACK);
 	}
 	/* A SYN-ACK that is repeated now would let its connection through before its turn. */
 	play_filter(play, CLIENT, DROP_SYN_ACK);
 	play_filter(play, SERVER, NULL);
-	for (int i = 1; i < WAITING; i++) {
+	for (int i = BACKLOG; i < WAITING; i++) {
 		play_do(play, CLIENT, op_send, waiting[i].fd[CLIENT], 1);
 		if (&waiting[i] != last)
 			play_wait_state(play, &waiting[i], SERVER, STATE_ESTABLISHED);

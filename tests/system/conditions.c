@@ -37,6 +37,8 @@ static void is_refused(const char *capabilities, const char *verb)
 	char words[64];
 
 	plan_with(&program, capabilities, verb);
+	if (!strcmp(verb, "record"))
+		program_word(&program, "/tmp/lastack-never-written");
 	if (strcmp(verb, "check"))
 		program_word(&program, "-d"), program_word(&program, "5");
 	program_start(&program);
@@ -49,38 +51,55 @@ static void is_refused(const char *capabilities, const char *verb)
 	      "%s with %s does not say what to do: %s", verb, capabilities, text_of(program.errors));
 }
 
+/* Does a line hold all these words? By ports, not by cookies, which reports have none of before Linux 5.12. */
+static bool end_is_told(const struct program *program, uint32_t netns, const char *port_name, const char *cause)
+{
+	char *text = text_of(program->output), *rest = text, *line, place[64], port[64], verdict[64];
+	bool told = false;
+
+	snprintf(place, sizeof(place), "\"netns\":%u,", netns);
+	snprintf(port, sizeof(port), "\"%s\":%d,", port_name, PORT);
+	snprintf(verdict, sizeof(verdict), "\"cause\":\"%s\"", cause);
+	while (!told && (line = strsep(&rest, "\n")))
+		told = strstr(line, place) && strstr(line, port) && strstr(line, verdict);
+	free(text);
+	return told;
+}
+
 /* With the two capabilities it works, and sees other users' connections in other namespaces. */
 static void both_suffice(void)
 {
 	struct program program;
-	struct reports reports;
-	const json_t *report;
 	struct pair pair;
+	uint32_t netns;
 
+	plan_with(&program, "+bpf,+perfmon", "check");
+	program_start(&program);
+	CHECK(program_exit(&program) <= 1, "check: %s", text_of(program.errors)); /* 1: a hook is missing here */
 	plan_with(&program, "+bpf,+perfmon", "live");
 	program_word(&program, "-o");
 	program_word(&program, "json");
 	program_start(&program);
 	lastack_await(&program);
-	reports_open(&reports, program.output);
-	netns_enter_new();
+	netns = netns_enter_new();
 	pair = pair_open(AF_INET, tcp_listen(AF_INET, PORT), PORT);
 	pair_close(&pair);
-	report = report_await(&reports, pair.client_cookie);
-	CHECK(report_is(report, "cause", "fin_local_first") && report_number(report_process(report), "pid") == getpid(),
-	      "%s", report_line(report));
-	report = report_await(&reports, pair.server_cookie);
-	CHECK(report_is(report, "cause", "fin_peer_first"), "%s", report_line(report));
+	CHECK(BECOMES_TRUE(end_is_told(&program, netns, "remote_port", "fin_local_first")) &&
+		      BECOMES_TRUE(end_is_told(&program, netns, "local_port", "fin_peer_first")),
+	      "not told: %s", text_of(program.output));
 	lastack_stop(&program);
 	counts_of(&program);
 }
 
+/* None of the two capabilities does without the other, and no verb does without both; root has them. */
 static void privileges(void)
 {
-	is_refused("-all", "live");
-	is_refused("-all", "check");
-	is_refused("+bpf", "live");
-	is_refused("+perfmon", "live");
+	static const char *const too_few[] = {"-all", "+bpf", "+perfmon"};
+	static const char *const verbs[] = {"live", "check", "record", "audit"};
+
+	for (size_t i = 0; i < sizeof(too_few) / sizeof(too_few[0]); i++)
+		for (size_t k = 0; k < sizeof(verbs) / sizeof(verbs[0]); k++)
+			is_refused(too_few[i], verbs[k]);
 	both_suffice();
 }
 
