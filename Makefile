@@ -154,7 +154,9 @@ test-live: all $(O)/live
 test-system: all $(O)/system
 	O=$(O) tests/run.sh system
 test-kernels: all $(O)/tiers $(O)/system $(O)/live # boots virtual machines: minutes, so no part of test
-	O=$(O) tests/kernels/matrix.sh
+	O=$(O) tests/kernels/matrix.sh $(SUITES)
+docs-kernels: # the tables of the last test-kernels
+	cp $(O)/kernels/matrix.md tests/kernels/matrix.md
 test-systemd: deb # likewise, one of them, with the service in it
 	O=$(O) tests/kernels/systemd.sh $(SUITE)
 check-programs: all
@@ -230,15 +232,15 @@ endif
 ifneq ($(filter test% deb,$(MAKECMDGOALS)),)
 PACKAGES += debhelper dpkg-dev fakeroot lintian man-db systemd
 endif
-ifneq ($(filter test-kernels test-systemd,$(MAKECMDGOALS)),)
+ifneq ($(filter test-kernels% test-systemd,$(MAKECMDGOALS)),)
 PACKAGES += qemu-system-x86 busybox-static kmod xz-utils zstd
 endif
-test-deps: deps
+test-deps test-kernels-deps: deps
 deps:
 	@O=$(O) tests/deps.sh $(PACKAGES)
 
 .PHONY: all docs manual run demo bench test test-build test-unit proofs test-packaging test-live test-system test-kernels \
-	test-systemd test-deps check-programs asan fuzz fuzz-short coverage format tidy install uninstall deb version clean deps
+	docs-kernels test-systemd test-deps test-kernels-deps check-programs asan fuzz fuzz-short coverage format tidy install uninstall deb version clean deps
 .DELETE_ON_ERROR:
 .SECONDARY:
 -include $(shell find $(O) -path '$(O)/deb' -prune -o -name '*.d' -type f -print 2>/dev/null)

@@ -236,11 +236,8 @@ int monitor_open(struct monitor **result, const struct monitor_config *config, c
 	if (!monitor)
 		return -ENOMEM;
 	monitor_complaint_clear();
-	btf = btf__load_vmlinux_btf();
+	btf = feature_btf(why, size);
 	if (!btf) {
-		snprintf(why, size,
-			 "this kernel has no BTF (/sys/kernel/btf/vmlinux): it needs CONFIG_DEBUG_INFO_BTF=y, "
-			 "which Debian's kernels since 5.10 have");
 		free(monitor);
 		return -EOPNOTSUPP;
 	}

@@ -35,12 +35,27 @@ part() {
 # word NAME: what the kernel's command line says of it, NAME=...
 word() { sed -n "s/.* $1=\([^ ]*\).*/\1/p" /proc/cmdline; }
 
+# Comes last: there is no way back.
+locked_down() {
+	mount -t securityfs security /sys/kernel/security
+	if ! echo confidentiality > /sys/kernel/security/lockdown; then
+		echo "skip lockdown: this kernel has none"
+		return
+	fi
+	said=$("$LASTACK" live -d 1 2>&1)
+	case $?:$said in
+	3:*"locked down"*) echo "ok lockdown" ;;
+	*) echo "FAIL lockdown: $said" ;;
+	esac
+}
+
 # What of live and system is played, and how many at a time, can be chosen for a guest that is booted by hand.
 parts=$(word parts) only=$(word only) jobs=$(word jobs) system=$(word system)
 echo # the firmware has cleared the screen
 echo "== booted $(uname -r)"
 part tiers 200 tiers "$LASTACK"
-part system 300 system -j 2 --only "${system:-privileges,loss_identity,probe_alive,probe_killed,probe_orphan,probe_many,diagnose_once}"
+part system 300 system -j 1 --only "${system:-privileges,loss_identity,probe_alive,probe_killed,probe_orphan,probe_many,diagnose_once}"
 # As real-time processes of one priority, for the same reason as in plays.c.
 part live 500 chrt -f 1 live --global -j "${jobs:-24}" ${only:+--only "$only"}
+case ,$parts, in *,system,*) locked_down ;; esac
 poweroff -f

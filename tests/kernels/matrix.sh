@@ -87,11 +87,14 @@ suite_run() {
 	local told=$kernels/$1.told
 	kernel_run "$1" > "$told" 2>&1 || echo "FAIL $1: see above: the script broke down" >> "$told"
 	rm -f "$kernels/$1.initramfs"
-	flock 9
-	cat "$told"
+	flock "$kernels" cat "$told"
 }
 
-exec 9> "$kernels/lock"
+if ! command -v qemu-system-x86_64 > /dev/null; then
+	told skip "kernels: no qemu-system-x86_64 here"
+	told_all
+	exit
+fi
 for suite; do
 	while [ "$(jobs -rp | wc -l)" -ge "$GUESTS" ]; do
 		wait -n
