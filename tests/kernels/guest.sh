@@ -55,7 +55,6 @@ echo # the firmware has cleared the screen
 echo "== booted $(uname -r)"
 part tiers 200 tiers "$LASTACK"
 part system 300 system -j 1 --only "${system:-privileges,loss_identity,probe_alive,probe_killed,probe_orphan,probe_many,diagnose_once}"
-# As real-time processes of one priority, for the same reason as in plays.c.
-part live 500 chrt -f 1 live --global -j "${jobs:-24}" ${only:+--only "$only"}
+part live 500 live --global -j "${jobs:-16}" ${only:+--only "$only"}
 case ,$parts, in *,system,*) locked_down ;; esac
 poweroff -f

@@ -64,7 +64,7 @@ kernel_run() {
 	echo "== $suite: $release"
 	case ,$PARTS, in *,live,*) [ "$parts" = "$PARTS" ] ||
 		echo "skip $kernel live: only asked for on $LIVE_SUITES, to save time" ;; esac
-	PATH=$O:$PATH "$here/image.sh" "$kernels/$suite" lastack tiers system live ip nft setpriv chrt \
+	PATH=$O:$PATH "$here/image.sh" "$kernels/$suite" lastack tiers system live ip nft setpriv \
 		> "$kernels/$suite.initramfs"
 	for try in 1 2 3; do
 		seconds=$((SECONDS_MAX - SECONDS))
