@@ -20,7 +20,7 @@ PLAIN_LIBS := -lsqlite3 -lmicrohttpd -linih -ljansson -lseccomp -lcap -lsystemd 
 LDLIBS := -lbpf -lelf $(PLAIN_LIBS)
 
 # src/kernel and src/verbs need libbpf; the rest does not, and is what the unit tests link.
-PLAIN := $(wildcard src/core/*.c src/report/*.c src/store/*.c src/pipeline/*.c src/serve/*.c src/options*.c) src/kernel/snmp.c
+PLAIN := $(wildcard src/core/*.c src/report/*.c src/store/*.c src/pipeline/*.c src/serve/*.c src/options*.c) src/kernel/snmp.c src/kernel/pair_skips.c
 SOURCES := $(sort $(PLAIN) $(wildcard src/kernel/*.c src/verbs/*.c)) src/main.c
 PLAYERS := $(filter-out %/main.c %/demo.c,$(wildcard tests/live/*.c))
 SYSTEM := $(wildcard tests/system/*.c)

@@ -157,8 +157,7 @@ static __always_inline int handle_time_wait(struct cpu_state *cpu, __u64 address
 /* A reset that nobody else tells of, in answer to a segment that came in for a minisock. */
 static __always_inline void emit_minisock_reset(struct cpu_state *cpu, __u64 key)
 {
-	struct event_reset_sent *event =
-		event_reserve(cpu, EVENT_RESET_SENT, sizeof(*event), key, EVENT_PASSIVE);
+	struct event_reset_sent *event = event_reserve(cpu, EVENT_RESET_SENT, sizeof(*event), key, EVENT_PASSIVE);
 
 	if (!event)
 		return;

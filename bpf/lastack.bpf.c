@@ -171,10 +171,11 @@ int BPF_KPROBE(time_wait_killed_kprobe, struct inet_timewait_sock *tw)
 
 /*
  * (tw, skb, th) before 6.10 (41eecbd712b7), when tcp_send_reset was not told of minisocks either (19822a980e19);
- * then (tw, skb, th, tw_isn), and (tw, skb, th, tw_isn, drop_reason) since 6.14. The result stands behind them.
+ * then (tw, skb, th, tw_isn), and (tw, skb, th, tw_isn, drop_reason) by 6.18. The result stands behind them.
  */
 SEC("fexit/tcp_timewait_state_process")
-int BPF_PROG(time_wait_segment_3, struct inet_timewait_sock *tw, struct sk_buff *skb, struct tcphdr *segment, int status)
+int BPF_PROG(time_wait_segment_3, struct inet_timewait_sock *tw, struct sk_buff *skb, struct tcphdr *segment,
+	     int status)
 {
 	return RUN(handle_minisock_segment(cpu, (__u64)tw, segment, status, false));
 }

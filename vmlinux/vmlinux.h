@@ -39,9 +39,11 @@ enum {
 
 enum { BPF_RB_AVAIL_DATA = 0 };
 
+/* include/net/tcp.h */
+enum tcp_tw_status { TCP_TW_SUCCESS = 0, TCP_TW_RST = 1 };
+
 /* Only those whose absence has a guard in compat.bpf.h. */
 enum bpf_func_id { BPF_FUNC_get_current_task_btf = 158 };
-enum tcp_tw_status { TCP_TW_SUCCESS = 0, TCP_TW_RST = 1 };
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 

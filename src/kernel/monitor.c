@@ -323,32 +323,6 @@ static const struct program_kind {
 	{"timer_", EVENT_TIME_WAIT, -1},
 };
 
-/* How long a task may lose its CPU between the two copies of a program. */
-#define SKIP_GRACE_NS 40000000
-
-/*
- * Between the first copy, which was skipped, and the second, which takes the event, a task can lose its CPU (since 7.0
- * programs of tracepoints are preemptible): what looks lost now may be rescued a moment later. So a skip counts once it
- * has stood for a while; at once, when no program runs any more.
- */
-static uint64_t skips_certain(struct pair_skips *skips, uint64_t skipped, bool running)
-{
-	uint64_t now_ns = feature_monotonic_ns();
-
-	if (!running)
-		return skipped;
-	if (skipped < skips->certain)
-		skips->certain = skipped;
-	if (skipped < skips->candidate)
-		skips->candidate = skipped;
-	if (now_ns - skips->since_ns >= SKIP_GRACE_NS) {
-		skips->certain = skips->candidate;
-		skips->candidate = skipped;
-		skips->since_ns = now_ns;
-	}
-	return skips->certain;
-}
-
 /* Skipped runs are generated and lost, unless the second copy got the event. */
 static void misses_add(struct monitor *monitor, const uint64_t rescued[PROGRAM_PAIRS], struct event_counts *counts)
 {
@@ -367,7 +341,9 @@ static void misses_add(struct monitor *monitor, const uint64_t rescued[PROGRAM_P
 				continue;
 			if (kind->pair >= 0) { /* read a moment apart: never below zero */
 				misses -= rescued[kind->pair] < misses ? rescued[kind->pair] : misses;
-				misses = skips_certain(&monitor->skips[kind->pair], misses, monitor->link_count != 0);
+				if (monitor->link_count) /* else no program runs any more */
+					misses = pair_skips_certain(&monitor->skips[kind->pair], misses,
+								    feature_monotonic_ns());
 			}
 			counts->kind[kind->kind].generated += misses;
 			counts->kind[kind->kind].lost += misses;

@@ -7,15 +7,11 @@
 
 #include "kernel/complaint.h"
 #include "kernel/monitor.h"
+#include "kernel/pair_skips.h"
 #include "kernel/rings.h"
 #include "lastack.skel.h"
 
 #define MONITOR_LINKS_MAX 32
-
-/* Runs of a pair's first program that were skipped and not rescued, as far as that is certain; see monitor.c. */
-struct pair_skips {
-	uint64_t certain, candidate, since_ns;
-};
 
 struct monitor {
 	struct lastack_bpf *skeleton;

@@ -16,7 +16,7 @@
 #include <string.h>
 
 #define REPORT_WAIT_MS   20000 /* lastack promises 1.5 s; the machine may be busy, or emulated */
-#define REVISION_WAIT_MS 1200 /* how long a later revision may take to spoil what was right */
+#define REVISION_WAIT_MS 1200  /* how long a later revision may take to spoil what was right */
 #define POLL_MS          20
 #define EXPECTATIONS_MAX 8
 #define DIFFERENCE_BYTES 2048

@@ -172,7 +172,8 @@ static int namespace_create(struct world *world, enum end end)
 	if (world->netns_fd[end] < 0 || fstat(world->netns_fd[end], &status))
 		return -errno;
 	world->netns_inode[end] = (uint32_t)status.st_ino;
-	/* In this process and once: in an emulated machine a program takes longer to start than some timers to expire. */
+	/* In this process and once: in an emulated machine a program takes longer to start than some timers to expire.
+	 */
 	world->nft[end] = nft_ctx_new(NFT_CTX_DEFAULT);
 	return world->nft[end] ? 0 : -ENOMEM;
 }
@@ -257,7 +258,8 @@ int world_create(struct world *world)
 void world_destroy(struct world *world)
 {
 	for (int end = 0; end < ENDS; end++) {
-		nft_ctx_free(world->nft[end]);
+		if (world->nft[end])
+			nft_ctx_free(world->nft[end]);
 		close(world->netns_fd[end]);
 	}
 	close(world->home_fd);

@@ -125,7 +125,12 @@ static void btf_hide(void)
 static void kernel_without_btf(void)
 {
 	static const char *const commands[][3] = {
-		{"live"}, {"check"}, {"check", "--programs"}, {"record", "/dev/null"}, {"audit"}, {"diagnose", "--once"},
+		{"live"},
+		{"check"},
+		{"check", "--programs"},
+		{"record", "/dev/null"},
+		{"audit"},
+		{"diagnose", "--once"},
 	};
 	struct program program;
 	char words[64];
@@ -137,7 +142,8 @@ static void kernel_without_btf(void)
 			program_word(&program, commands[i][k]);
 		program_start(&program);
 		snprintf(words, sizeof(words), "lastack: %s: ", commands[i][0]);
-		CHECK(program_exit(&program) == 3, "'%s' ends with %d", program_words(&program), program_exit(&program));
+		CHECK(program_exit(&program) == 3, "'%s' ends with %d", program_words(&program),
+		      program_exit(&program));
 		CHECK(text_has(program.errors, words) && text_has(program.errors, "no BTF") &&
 			      text_has(program.errors, "CONFIG_DEBUG_INFO_BTF"),
 		      "'%s' says: %s", program_words(&program), text_of(program.errors));

@@ -21,6 +21,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+/* Also beside a load that takes all CPUs of an emulated machine. */
+#define LASTACK_START_MS 120000
+
 void program_word(struct program *program, const char *word)
 {
 	CHECK(program->argc + 1 < sizeof(program->argv) / sizeof(program->argv[0]), "too many words");
@@ -165,7 +168,7 @@ const char *lastack_for_anybody(void)
 
 void lastack_await(struct program *program)
 {
-	CHECK(BECOMES_TRUE(program_ended(program) || text_has(program->errors, "watching;")),
+	CHECK(BECOMES_TRUE_IN(LASTACK_START_MS, program_ended(program) || text_has(program->errors, "watching;")),
 	      "lastack does not begin to watch; it said: %s", text_of(program->errors));
 	CHECK(program->pid, "lastack ended at once: %s", text_of(program->errors));
 }

@@ -337,6 +337,26 @@ static void address_pair_is_taken_by_a_child(void **state)
 	fixture_end(&f);
 }
 
+/* Where keys are addresses, the new child may have that of the socket whose four-tuple it takes; another has it not. */
+static void address_pair_is_taken_under_the_same_key(void **state)
+{
+	(void)state;
+	for (unsigned other = 0; other < 2; other++) {
+		struct fixture f;
+
+		fixture_begin(&f);
+		FEED(&f, make_child(0, COOKIE, PORT));
+		closes_first(&f, 10, COOKIE, EVENT_SOCKET_DONE);
+		tick(&f, 500);
+		FEED(&f, make_child(600, COOKIE, PORT + other));
+		tick(&f, 3000);
+		assert_int_equal(f.count, 1);
+		assert_int_equal(last_report(&f)->time_wait_end, other ? TIME_WAIT_END_PENDING : TIME_WAIT_END_REUSED);
+		assert_int_equal(tracker_live(f.tracker), 1);
+		fixture_end(&f);
+	}
+}
+
 static void another_address_pair_takes_nothing(void **state)
 {
 	struct fixture f;
@@ -426,8 +446,7 @@ static void killer_is_known_late(void **state)
 		tick(&f, ms + 6000);
 		assert_int_equal(f.count, i % 2 ? first : first + 1);
 		assert_int_equal(last_report(&f)->cookie, COOKIE);
-		assert_int_equal(last_report(&f)->time_wait_end,
-				 i % 2 ? TIME_WAIT_END_UNKNOWN : TIME_WAIT_END_REUSED);
+		assert_int_equal(last_report(&f)->time_wait_end, i % 2 ? TIME_WAIT_END_UNKNOWN : TIME_WAIT_END_REUSED);
 		assert_int_equal(last_report(&f)->time_wait_end_ns, AT(ms));
 		fixture_end(&f);
 	}
@@ -465,6 +484,7 @@ int main(void)
 		cmocka_unit_test(address_pair_is_taken),
 		cmocka_unit_test(address_pair_is_known_late),
 		cmocka_unit_test(address_pair_is_taken_by_a_child),
+		cmocka_unit_test(address_pair_is_taken_under_the_same_key),
 		cmocka_unit_test(another_address_pair_takes_nothing),
 		cmocka_unit_test(time_wait_killed_or_reset),
 		cmocka_unit_test(killed_by_a_reset),
