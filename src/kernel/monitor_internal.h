@@ -27,6 +27,7 @@ struct monitor {
 	int cpus;                 /* possible ones */
 	struct cpu_state *states; /* one a possible CPU, as the map gives them */
 	struct pair_skips skips[PROGRAM_PAIRS];
+	bool skips_uncertain; /* when the losses were last counted */
 };
 
 #endif

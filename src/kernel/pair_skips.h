@@ -17,7 +17,10 @@ struct pair_skips {
 	uint64_t since_ns; /* the candidate stands since then */
 };
 
-/* skipped: runs that were skipped and are not rescued so far. How many of them are lost? */
+/*
+ * skipped: runs that were skipped and are not rescued so far. How many of them are lost? Of the others nothing is known
+ * yet, and what came after them should wait: it looks as if something was missing.
+ */
 uint64_t pair_skips_certain(struct pair_skips *skips, uint64_t skipped, uint64_t now_ns);
 
 #endif

@@ -12,7 +12,7 @@
 set -euo pipefail
 O=${O:-build} PARTS=${PARTS:-tiers,system,live} SECONDS_MAX=${SECONDS_MAX:-900}
 GUESTS=${GUESTS:-$(nproc)}
-GUEST_SECONDS=600 # twice what a guest takes
+GUEST_SECONDS=900 # some times what a guest takes
 [ $# -gt 0 ] || set -- sid trixie bookworm bullseye # newer ones take longer
 LIVE_SUITES=${LIVE_SUITES:-$*}
 here=$(dirname "$0") kernels=$O/kernels
