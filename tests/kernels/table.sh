@@ -38,6 +38,8 @@ by_kernel() {
 }
 
 cpu=$(sed -n 's/^model name.*: //p' /proc/cpuinfo | head -1)
+echo "# lastack on Debian's kernels"
+echo
 echo "Made by \`make test-kernels\` on $(date -u +%F): $(nproc) CPUs ($cpu), $(qemu-system-x86_64 --version | sed -n '1s/^QEMU emulator version \([^ ]*\).*/QEMU \1/p') without KVM."
 echo
 echo "The same connections told on every tier, each forced by \`--tier\` (times are those of an emulated machine):"
@@ -72,7 +74,7 @@ by_kernel "scenario" '
 		if (!(name in known)) {known[name] = 1; rows[++count] = name}
 		said[name] = said[name] (said[name] && said[name] != $1 ? ", " $1 : said[name] ? "" : $1)
 	}
-	END {for (i = 1; i <= count; i++) print rows[i] "\t" said[rows[i]]}' "$@" | { head -2; LC_ALL=C sort; }
+	END {for (i = 1; i <= count; i++) print rows[i] "\t" said[rows[i]]}' "$@" | { sed -u 2q; LC_ALL=C sort; }
 echo
 echo "Instructions that the verifier went through, of each program alone (none told before 5.16; \`-\`: not for this kernel):"
 echo
