@@ -76,8 +76,12 @@ void end_close(struct tracker *tracker, struct connection *connection, const str
 	if (event->local_port)
 		connection->tuple.local_port = event->local_port;
 	lifecycle_close(tracker, connection, event->old_state, event->header.time_ns);
-	/* The task that aborts a foreign socket (ECONNABORTED) holds the lock too, but not the socket. */
-	if (event->header.flags & EVENT_TASK_ACTS && event->error != ECONNABORTED)
+	/*
+	 * Who holds the lock need not hold the socket: who aborts a foreign one (ECONNABORTED) does not, nor who lists an
+	 * orphan, whose last holder was known when it closed.
+	 */
+	if (event->header.flags & EVENT_TASK_ACTS && event->error != ECONNABORTED &&
+	    !(event->header.flags & EVENT_SOCKET_DEAD && connection->source == SOURCE_CLOSE))
 		lifecycle_own(tracker, connection, SOURCE_CLOSE, event->header.pid, event->uid, event->comm);
 	ending->oom_victim = pid_is_oom_victim(tracker, event->header.flags & EVENT_TASK_EXITING ? event->header.pid
 												 : ending->fin.pid);

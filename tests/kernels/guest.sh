@@ -53,8 +53,16 @@ locked_down() {
 parts=$(word parts) only=$(word only) jobs=$(word jobs) system=$(word system)
 echo # the firmware has cleared the screen
 echo "== booted $(uname -r)"
-part tiers 200 tiers "$LASTACK"
-part system 300 system -j 1 --only "${system:-privileges,loss_identity,probe_alive,probe_killed,probe_orphan,probe_many,diagnose_once}"
-part live 500 live --global -j "${jobs:-16}" ${only:+--only "$only"}
+part tiers 300 tiers "$LASTACK"
+tests=privileges,loss_identity,probe_alive,probe_killed,probe_orphan,probe_many,diagnose_once
+case ",$parts,,$(uname -r)" in
+*,system,*,5.[0-9].* | *,system,*,5.1[0-4].*)
+	tests=privileges,loss_identity
+	echo "skip probes: lastack probe needs Linux 5.15"
+	echo "skip diagnose_once: keys are addresses here, which need 64 bits: more than the test's JSON library takes"
+	;;
+esac
+part system 600 system -j 1 --only "${system:-$tests}"
+part live 800 live --global -j "${jobs:-16}" ${only:+--only "$only"}
 case ,$parts, in *,system,*) locked_down ;; esac
 poweroff -f
