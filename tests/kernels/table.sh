@@ -4,7 +4,7 @@
 # what each kernel cannot show, verifier instructions.
 set -euo pipefail
 
-release() { sed -n 's/^== booted \([^-+]*\).*/\1/p' "$1" | head -1; }
+release() { sed -n 's/^== booted \(.*\)$/\1/p' "$1" | sed 's/-cloud.*//; 1q'; }
 
 # The heading of a table with a column a kernel: first word, then the logs.
 heading() {
