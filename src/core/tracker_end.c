@@ -77,8 +77,8 @@ void end_close(struct tracker *tracker, struct connection *connection, const str
 		connection->tuple.local_port = event->local_port;
 	lifecycle_close(tracker, connection, event->old_state, event->header.time_ns);
 	/*
-	 * Who holds the lock need not hold the socket: who aborts a foreign one (ECONNABORTED) does not, nor who lists an
-	 * orphan, whose last holder was known when it closed.
+	 * Who holds the lock need not hold the socket: who aborts a foreign one (ECONNABORTED) does not, nor who lists
+	 * an orphan, whose last holder was known when it closed.
 	 */
 	if (event->header.flags & EVENT_TASK_ACTS && event->error != ECONNABORTED &&
 	    !(event->header.flags & EVENT_SOCKET_DEAD && connection->source == SOURCE_CLOSE))
