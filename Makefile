@@ -20,7 +20,8 @@ PLAIN_LIBS := -lsqlite3 -lmicrohttpd -linih -ljansson -lseccomp -lcap -lsystemd 
 LDLIBS := -lbpf $(PLAIN_LIBS)
 
 # src/kernel and src/verbs need libbpf; the rest does not, and is what the unit tests link.
-PLAIN := $(wildcard src/core/*.c src/report/*.c src/store/*.c src/pipeline/*.c src/serve/*.c src/symbols/*.c src/options*.c) src/kernel/snmp.c
+PLAIN := $(wildcard src/core/*.c src/report/*.c src/store/*.c src/pipeline/*.c src/serve/*.c src/symbols/*.c src/options*.c) \
+	src/kernel/snmp.c src/kernel/pair_skips.c
 SOURCES := $(sort $(PLAIN) $(wildcard src/kernel/*.c src/verbs/*.c)) src/main.c
 PLAYERS := $(filter-out %/main.c %/demo.c,$(wildcard tests/live/*.c))
 SYSTEM := $(wildcard tests/system/*.c)
@@ -99,9 +100,9 @@ $(O)/fuzz/fuzz_%: $(O)/fuzz/tests/fuzz/fuzz_%.o $(call object,fuzz/,$(PLAIN))
 $(O)/manual: $(call object,,$(filter-out src/main.c,$(SOURCES)) $(wildcard src/manual/*.c))
 	$(call link,,$(LDLIBS))
 $(O)/live: $(call object,,$(PLAYERS) tests/live/main.c)
-	$(call link,,-ljansson -lm)
+	$(call link,,-ljansson -lm -lnftables)
 $(O)/demo: $(call object,,$(PLAYERS) tests/live/demo.c)
-	$(call link,,-ljansson -lm)
+	$(call link,,-ljansson -lm -lnftables)
 $(O)/system: $(call object,,$(SYSTEM))
 	$(call link,,-ljansson -lsqlite3 -lz)
 # Loaded before the C library's: by the sweeps over allocations, and where the clock is stepped.
@@ -170,7 +171,9 @@ test-live: all $(O)/live
 test-system: all $(O)/system
 	O=$(O) tests/run.sh system
 test-kernels: all $(O)/tiers $(O)/system $(O)/live # boots virtual machines: minutes, so no part of test
-	O=$(O) tests/kernels/matrix.sh
+	O=$(O) tests/kernels/matrix.sh $(SUITES)
+docs-kernels: # the tables of the last test-kernels
+	cp $(O)/kernels/matrix.md tests/kernels/matrix.md
 test-systemd: deb # likewise, one of them, with the service in it
 	O=$(O) tests/kernels/systemd.sh $(SUITE)
 check-programs: all
@@ -242,7 +245,7 @@ clean:
 	rm -rf $(O) compile_commands.json
 
 # ---- Debian packages: to build and run; for tests and measurements also what they play with
-PACKAGES := gcc clang llvm libbpf-dev libelf-dev libdw-dev zlib1g-dev nettle-dev bpftool iproute2 nftables libcmocka-dev libjansson-dev \
+PACKAGES := gcc clang llvm libbpf-dev libelf-dev libdw-dev zlib1g-dev nettle-dev bpftool iproute2 nftables libnftables-dev libcmocka-dev libjansson-dev \
 	libsqlite3-dev libmicrohttpd-dev libinih-dev libseccomp-dev libcap-dev libsystemd-dev
 ifneq ($(filter test% asan bench docs,$(MAKECMDGOALS)),)
 PACKAGES += procps util-linux libcap2-bin kmod nginx-light redis-server redis-tools wrk curl libbpf-tools graphviz prometheus
@@ -262,15 +265,15 @@ endif
 ifneq ($(filter tidy cppcheck format,$(MAKECMDGOALS)),)
 PACKAGES += cppcheck clang-tidy clang-format
 endif
-ifneq ($(filter test-kernels test-systemd,$(MAKECMDGOALS)),)
+ifneq ($(filter test-kernels% test-systemd,$(MAKECMDGOALS)),)
 PACKAGES += qemu-system-x86 busybox-static kmod xz-utils zstd
 endif
-test-deps: deps
+test-deps test-kernels-deps: deps
 deps:
 	@O=$(O) tests/deps.sh $(PACKAGES)
 
 .PHONY: all docs manual run demo bench test test-build test-unit proofs test-packaging test-live test-system test-kernels \
-	test-systemd test-deps check-programs asan tsan memcheck fuzz fuzz-short coverage format tidy cppcheck analyze install uninstall deb version clean deps
+	docs-kernels test-systemd test-deps test-kernels-deps check-programs asan tsan memcheck fuzz fuzz-short coverage format tidy cppcheck analyze install uninstall deb version clean deps
 .DELETE_ON_ERROR:
 .SECONDARY:
 -include $(shell find $(O) -path '$(O)/deb' -prune -o -name '*.d' -type f -print 2>/dev/null)

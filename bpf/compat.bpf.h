@@ -192,10 +192,10 @@ static __always_inline __u8 syn_retries(const struct net *net, const struct inet
 	return icsk->icsk_syn_retries ? icsk->icsk_syn_retries : net_syn_retries(net);
 }
 
-/* request_sock.timeout: 5.17 (5903123f662e); 0 before: every request starts with a second. */
+/* request_sock.timeout: 5.17 (5903123f662e). Before, every request starts with TCP_TIMEOUT_INIT, a second. */
 static __always_inline __u32 request_timeout(const struct request_sock *request)
 {
-	return bpf_core_field_exists(request->timeout) ? request->timeout : 0;
+	return bpf_core_field_exists(request->timeout) ? request->timeout : ticks_per_second;
 }
 
 /*

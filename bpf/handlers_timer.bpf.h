@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * handlers_timer.bpf.h: keepalive and window probes and the end of minisocks, from functions where the
+ * handlers_timer.bpf.h: keepalive and window probes, what minisocks meet and how they end, from functions where the
  * kernel lets us attach to them, else from its timers; see handlers.bpf.h.
  *
  * What comes by way of a timer is an address that the verifier knows nothing of, so everything here is read
@@ -151,6 +151,47 @@ static __always_inline int handle_time_wait(struct cpu_state *cpu, __u64 address
 	event->pad[0] = event->pad[1] = 0;
 	event->timeout_ticks = 0;
 	event_submit(cpu, event, EVENT_TIME_WAIT);
+	return 0;
+}
+
+/* A reset that nobody else tells of, in answer to a segment that came in for a minisock. */
+static __always_inline void emit_minisock_reset(struct cpu_state *cpu, __u64 key)
+{
+	struct event_reset_sent *event = event_reserve(cpu, EVENT_RESET_SENT, sizeof(*event), key, EVENT_PASSIVE);
+
+	if (!event)
+		return;
+	event->state = TCP_TIME_WAIT;
+	event->reason = RESET_REASON_UNKNOWN;
+	event->family = event->probes_out = 0;
+	event->pad = 0;
+	__builtin_memset(&event->tuple, 0, sizeof(event->tuple));
+	event_submit(cpu, event, EVENT_RESET_SENT);
+}
+
+/*
+ * A minisock has met a segment, and tcp_timewait_state_process() said what is to be done. A reset in the window ends
+ * it, unless tcp_rfc1337 is set: whether it did shows in that the minisock is in no table any more.
+ */
+static __always_inline int handle_minisock_segment(struct cpu_state *cpu, __u64 address, struct tcphdr *segment,
+						   __u32 status, bool resets_are_told)
+{
+	struct sock_common *common = (struct sock_common *)address;
+	__u64 key = socket_key_of_address(address);
+
+	if (!key)
+		return 0;
+	if (status == bpf_core_enum_value(enum tcp_tw_status, TCP_TW_RST)) {
+		if (resets_are_told)
+			return 0;
+		if (address_is_wanted(address))
+			emit_minisock_reset(cpu, key);
+		else
+			event_filtered(cpu, EVENT_RESET_SENT);
+	} else if (status == bpf_core_enum_value(enum tcp_tw_status, TCP_TW_SUCCESS) &&
+		   BPF_CORE_READ_BITFIELD_PROBED(segment, rst) && !BPF_CORE_READ(common, skc_nulls_node.pprev)) {
+		return handle_time_wait(cpu, address, TIME_WAIT_RESET);
+	}
 	return 0;
 }
 

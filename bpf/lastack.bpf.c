@@ -170,6 +170,31 @@ int BPF_KPROBE(time_wait_killed_kprobe, struct inet_timewait_sock *tw)
 	return RUN(handle_time_wait(cpu, (__u64)tw, TIME_WAIT_KILLED));
 }
 
+/*
+ * (tw, skb, th) before 6.10 (41eecbd712b7), when tcp_send_reset was not told of minisocks either (19822a980e19);
+ * then (tw, skb, th, tw_isn), and (tw, skb, th, tw_isn, drop_reason) by 6.18. The result stands behind them.
+ */
+SEC("fexit/tcp_timewait_state_process")
+int BPF_PROG(time_wait_segment_3, struct inet_timewait_sock *tw, struct sk_buff *skb, struct tcphdr *segment,
+	     int status)
+{
+	return RUN(handle_minisock_segment(cpu, (__u64)tw, segment, status, false));
+}
+
+SEC("fexit/tcp_timewait_state_process")
+int BPF_PROG(time_wait_segment_4, struct inet_timewait_sock *tw, struct sk_buff *skb, struct tcphdr *segment,
+	     __u32 *sequence, int status)
+{
+	return RUN(handle_minisock_segment(cpu, (__u64)tw, segment, status, true));
+}
+
+SEC("fexit/tcp_timewait_state_process")
+int BPF_PROG(time_wait_segment_5, struct inet_timewait_sock *tw, struct sk_buff *skb, struct tcphdr *segment,
+	     __u32 *sequence, void *reason, int status)
+{
+	return RUN(handle_minisock_segment(cpu, (__u64)tw, segment, status, true));
+}
+
 /* (sk, flags, err, kern) before 6.10, (sk, arg) since: the result stands behind them. */
 SEC("fexit/inet_csk_accept")
 int BPF_PROG(accept_fexit_2, struct sock *listener, void *arg, struct sock *sk)

@@ -39,6 +39,9 @@ enum {
 
 enum { BPF_RB_AVAIL_DATA = 0 };
 
+/* include/net/tcp.h */
+enum tcp_tw_status { TCP_TW_SUCCESS = 0, TCP_TW_RST = 1 };
+
 /* Only those whose absence has a guard in compat.bpf.h. */
 enum bpf_func_id { BPF_FUNC_get_current_task_btf = 158, BPF_FUNC_task_pt_regs = 175 };
 
@@ -107,6 +110,14 @@ struct proto {
 	long *sysctl_mem;
 };
 
+struct hlist_nulls_node {
+	struct hlist_nulls_node **pprev;
+};
+
+struct tcphdr {
+	__u16 rst : 1;
+};
+
 struct sock_common {
 	__be32 skc_daddr;
 	__be32 skc_rcv_saddr;
@@ -118,6 +129,7 @@ struct sock_common {
 	possible_net_t skc_net;
 	struct in6_addr skc_v6_daddr;
 	struct in6_addr skc_v6_rcv_saddr;
+	struct hlist_nulls_node skc_nulls_node;
 	atomic64_t skc_cookie;
 	unsigned long skc_flags;
 };

@@ -155,11 +155,14 @@ static struct connection *birth_passive_begin(struct tracker *tracker, const str
 	return connection;
 }
 
-/* LISTEN->SYN_RECV is only told for TCP Fast Open. Up to 6.12 it carries the listener's cookie. */
+/*
+ * LISTEN->SYN_RECV is only told for TCP Fast Open. Up to 6.12 the child is still a copy of its listener then, with its
+ * cookie and its addresses; where keys are addresses of sockets (5.10), only the key is its own.
+ */
 static void birth_fast_open(struct tracker *tracker, const struct event_birth *event)
 {
 	struct connection *parent = connection_find(tracker->table, event->header.cookie);
-	bool borrowed = parent && parent->state == TCP_LISTEN;
+	bool borrowed = (parent && parent->state == TCP_LISTEN) || event->header.cookie == event->socket;
 	uint64_t cookie = borrowed ? event->socket : event->header.cookie;
 	struct connection *connection = connection_find(tracker->table, cookie);
 
@@ -195,9 +198,15 @@ static struct connection *birth_passive_known(struct tracker *tracker, const str
 		lifecycle_leave_live(tracker, connection);
 		connection_release(tracker->table, connection);
 	} else if (connection && (connection->state == TCP_SYN_RECV || connection->state == TCP_SYN_SENT)) {
-		return connection;
+		if (event->header.cookie != event->socket || !(connection->flags & CONNECTION_PROVISIONAL) ||
+		    connection->queue != QUEUE_LIVE)
+			return connection;
 	} else if (connection) {
-		end_now(tracker, connection);
+		/* Where keys are addresses, this may be the last life of the same socket and of the same four-tuple. */
+		end_address_pair_taken(tracker, &event->tuple, true, event->header.time_ns);
+		connection = connection_find(tracker->table, event->header.cookie);
+		if (connection)
+			end_now(tracker, connection);
 	}
 	connection = connection_find(tracker->table, event->socket);
 	if (!connection || !(connection->flags & CONNECTION_PROVISIONAL) || connection->queue != QUEUE_LIVE)

@@ -19,6 +19,8 @@
 #define RTO_MAX_NS (120 * NS_PER_S)
 /* A FIN_WAIT2 minisock stands for 60 s at most and after a FIN for TIME_WAIT's 60 s more. */
 #define MINISOCK_MAX_NS (2 * TIME_WAIT_NS + MINISOCK_GRACE_NS)
+/* Who takes an address pair over is known when its handshake is complete, with one SYN or SYN-ACK repeated. */
+#define TAKEOVER_NS (3 * NS_PER_S)
 /* Of all connections remembered, those that are reported and only wait for their minisock. */
 #define LINGER_SHARE 4
 
@@ -74,8 +76,12 @@ void end_close(struct tracker *tracker, struct connection *connection, const str
 	if (event->local_port)
 		connection->tuple.local_port = event->local_port;
 	lifecycle_close(tracker, connection, event->old_state, event->header.time_ns);
-	/* The task that aborts a foreign socket (ECONNABORTED) holds the lock too, but not the socket. */
-	if (event->header.flags & EVENT_TASK_ACTS && event->error != ECONNABORTED)
+	/*
+	 * Who holds the lock need not hold the socket: who aborts a foreign one (ECONNABORTED) does not, nor who lists
+	 * an orphan, whose last holder was known when it closed.
+	 */
+	if (event->header.flags & EVENT_TASK_ACTS && event->error != ECONNABORTED &&
+	    !(event->header.flags & EVENT_SOCKET_DEAD && connection->source == SOURCE_CLOSE))
 		lifecycle_own(tracker, connection, SOURCE_CLOSE, event->header.pid, event->uid, event->comm);
 	ending->oom_victim = pid_is_oom_victim(tracker, event->header.flags & EVENT_TASK_EXITING ? event->header.pid
 												 : ending->fin.pid);
@@ -99,25 +105,42 @@ static void linger_bound(struct tracker *tracker)
 	connection_release(tracker->table, connection_first(tracker->table, QUEUE_LINGER));
 }
 
+static void linger(struct tracker *tracker, struct connection *connection, uint64_t deadline_ns)
+{
+	connection_ending_get(tracker->table, connection)->deadline_ns = deadline_ns;
+	connection_enqueue(tracker->table, connection, QUEUE_LINGER);
+	linger_bound(tracker);
+}
+
+/* What is known of the end is said. Who killed a minisock may show when another connection is established. */
+static bool settled(struct tracker *tracker, struct connection *connection, const struct ending *ending)
+{
+	bool killed = ending->minisock_change == TIME_WAIT_KILLED && !ending->minisock_reset;
+
+	if (!killed) {
+		report_and_release(tracker, connection);
+		return false;
+	}
+	report_give(tracker, connection);
+	linger(tracker, connection, ending->minisock_end_ns + TAKEOVER_NS);
+	return true;
+}
+
 /*
  * The time of settling is over: no more evidence comes from the packet that ended it. Returns whether the
- * connection is held for its minisock; else it was reported and released.
+ * connection is kept for what becomes of its minisock; else it was reported and released.
  */
 static bool settle(struct tracker *tracker, struct connection *connection)
 {
 	struct ending *ending = connection_ending_get(tracker->table, connection);
 
-	if (ending->revision || !close_leaves_minisock(ending)) {
-		report_and_release(tracker, connection);
-		return false;
-	}
+	if (ending->revision || !close_leaves_minisock(ending))
+		return settled(tracker, connection, ending);
 	ending->minisock = true;
 	ending->minisock_begin_ns = ending->close.header.time_ns;
 	ending->minisock_fin |= (ending->close.header.flags & EVENT_SOCKET_DONE) != 0;
-	if (minisock_is_over(ending)) {
-		report_and_release(tracker, connection);
-		return false;
-	}
+	if (minisock_is_over(ending))
+		return settled(tracker, connection, ending);
 	ending->deadline_ns = ending->minisock_begin_ns + tracker->config.settle_ns;
 	connection_enqueue(tracker->table, connection, QUEUE_HOLD);
 	return true;
@@ -129,9 +152,7 @@ static void hold_over(struct tracker *tracker, struct connection *connection)
 	struct ending *ending = connection_ending_get(tracker->table, connection);
 
 	report_give(tracker, connection);
-	ending->deadline_ns = ending->minisock_begin_ns + MINISOCK_MAX_NS;
-	connection_enqueue(tracker->table, connection, QUEUE_LINGER);
-	linger_bound(tracker);
+	linger(tracker, connection, ending->minisock_begin_ns + MINISOCK_MAX_NS);
 }
 
 /* In which state of the machine the minisock stands. */
@@ -211,9 +232,13 @@ void end_reset_sent(struct tracker *tracker, const struct event_reset_sent *even
 	minisock_ended(tracker, connection);
 }
 
-/* Its address pair was taken over, so we thought; but it had ended before. */
-static bool ended_before(const struct ending *ending, const struct event_time_wait *event)
+/* It was killed, and by a reset; or its address pair was taken over, so we thought, but it had ended before. */
+static bool known_better(const struct ending *ending, const struct event_time_wait *event)
 {
+	if (ending->minisock_reset)
+		return false;
+	if (ending->minisock_change == TIME_WAIT_KILLED)
+		return event->change == TIME_WAIT_RESET;
 	return ending->minisock_change == TIME_WAIT_REUSED && event->header.time_ns < ending->minisock_end_ns &&
 	       (event->change == TIME_WAIT_EXPIRED || event->change == TIME_WAIT_RESET);
 }
@@ -234,7 +259,7 @@ void end_time_wait(struct tracker *tracker, const struct event_time_wait *event)
 		ending->minisock_fin = true;
 		judge_unshown(tracker, SHOWN_MINISOCK, MACHINE_FIN_WAIT2_MINISOCK, SIGN_PEER_FIN);
 	}
-	if (event->change == TIME_WAIT_BEGIN || (minisock_is_over(ending) && !ended_before(ending, event)))
+	if (event->change == TIME_WAIT_BEGIN || (minisock_is_over(ending) && !known_better(ending, event)))
 		return;
 	judge_unshown(tracker, SHOWN_MINISOCK, minisock_state(ending), sign_of_change(event->change));
 	found = timed_event_minisock(tracker, connection, ending, event);
@@ -265,10 +290,13 @@ void end_address_pair_taken(struct tracker *tracker, const struct event_tuple *t
 	if (!connection)
 		return;
 	ending = connection_ending_get(tracker->table, connection);
-	ending->minisock_change = TIME_WAIT_REUSED;
-	ending->minisock_end_ns = time_ns;
-	judge_unshown(tracker, SHOWN_MINISOCK, minisock_state(ending), SIGN_REUSED | (passive ? SIGN_PASSIVE : 0));
 	connection_tuple_remove(tracker->table, connection);
+	if (ending->minisock_change != TIME_WAIT_KILLED)
+		ending->minisock_end_ns = time_ns;
+	else if (time_ns > ending->minisock_end_ns + TAKEOVER_NS)
+		return; /* something else had killed it */
+	ending->minisock_change = TIME_WAIT_REUSED;
+	judge_unshown(tracker, SHOWN_MINISOCK, minisock_state(ending), SIGN_REUSED | (passive ? SIGN_PASSIVE : 0));
 	/* What the minisock met before may still be told. */
 	if (connection->queue != QUEUE_SETTLE) {
 		ending->deadline_ns = time_ns + SETTLE_SHORT_NS;
@@ -306,7 +334,7 @@ void end_now(struct tracker *tracker, struct connection *connection)
 		break;
 	case QUEUE_SETTLE:
 		if (settle(tracker, connection))
-			report_and_release(tracker, connection);
+			end_now(tracker, connection);
 		break;
 	case QUEUE_HOLD: report_and_release(tracker, connection); break;
 	default: connection_release(tracker->table, connection);

@@ -8,6 +8,7 @@
 
 #include "kernel/features.h"
 #include "kernel/intake.h"
+#include "kernel/pair_skips.h"
 
 /* Listing every socket costs milliseconds: under a lasting overload it must not become the load. */
 #define RESYNC_INTERVAL_NS 5000000000ULL
@@ -15,6 +16,9 @@
 #define LISTING_PAUSE_NS 5000000ULL
 /* Records taken in before others (signals, output) get their turn. */
 #define RECORDS_AT_ONCE (1U << 18)
+
+/* So long events wait at most for one that may be lost. */
+#define UNCERTAIN_MAX_NS (3 * SKIP_GRACE_NS)
 
 struct intake {
 	struct monitor *monitor;
@@ -141,9 +145,12 @@ static int take_losses(struct intake *intake)
 	if (status)
 		return status;
 	for (size_t kind = 0; kind < EVENT_KINDS; kind++) {
-		lost[kind] = counts.kind[kind].lost - intake->lost[kind];
+		/* An event that was thought lost may turn up after all; what was told of it stays told. */
+		bool more = counts.kind[kind].lost > intake->lost[kind];
+
+		lost[kind] = more ? counts.kind[kind].lost - intake->lost[kind] : 0;
 		total += lost[kind];
-		intake->lost[kind] = counts.kind[kind].lost;
+		intake->lost[kind] += lost[kind];
 	}
 	if (total) {
 		intake->sink.loss(intake->sink.arg, feature_monotonic_ns(), lost);
@@ -190,7 +197,9 @@ int intake_poll(struct intake *intake)
 	uint64_t now_ns = feature_monotonic_ns();
 	int status = take_losses(intake); /* first: no verdict on what is missing before that is known */
 
-	take_rings(intake, guarded_now_ns());
+	/* Nor before what may be missing has come or is lost; but the rings must not run over meanwhile. */
+	if (monitor_losses_are_certain(intake->monitor) || now_ns - intake->ring_last_ns > UNCERTAIN_MAX_NS)
+		take_rings(intake, guarded_now_ns());
 	if (!status && intake->resync_wanted && now_ns - intake->resync_last_ns >= RESYNC_INTERVAL_NS)
 		intake->resync_wanted = intake_resync(intake) != 0;
 	if (!status && intake->owner_interval_ns && now_ns - intake->owner_last_ns >= intake->owner_interval_ns &&

@@ -102,11 +102,13 @@ static bool kernel_is_locked_down(void)
 
 static int load_failed(int status, char *why, size_t size)
 {
-	if (kernel_is_locked_down())
+	if (kernel_is_locked_down()) {
 		snprintf(why, size,
 			 "the kernel is locked down (confidentiality): BPF may not read kernel memory; "
 			 "boot with lockdown=integrity or none");
-	else if (status == -EPERM)
+		return -EOPNOTSUPP; /* whatever the verifier made of a helper that is missing */
+	}
+	if (status == -EPERM)
 		snprintf(why, size, "no permission to use BPF: run as root, or grant CAP_BPF and CAP_PERFMON%s%s",
 			 monitor_complaint()[0] ? "; " : "", monitor_complaint());
 	else
@@ -239,11 +241,8 @@ int monitor_open(struct monitor **result, const struct monitor_config *config, c
 	if (!monitor)
 		return -ENOMEM;
 	monitor_complaint_clear();
-	btf = btf__load_vmlinux_btf();
+	btf = feature_btf(why, size);
 	if (!btf) {
-		snprintf(why, size,
-			 "this kernel has no BTF (/sys/kernel/btf/vmlinux): it needs CONFIG_DEBUG_INFO_BTF=y, "
-			 "which Debian's kernels since 5.10 have");
 		free(monitor);
 		return -EOPNOTSUPP;
 	}
@@ -332,9 +331,16 @@ static const struct program_kind {
 	{"timer_", EVENT_TIME_WAIT, -1},
 };
 
+static uint64_t misses_certain(struct monitor *monitor, int pair, uint64_t skipped)
+{
+	uint64_t certain = pair_skips_certain(&monitor->skips[pair], skipped, feature_monotonic_ns());
+
+	monitor->skips_uncertain |= certain != skipped;
+	return certain;
+}
+
 /* Skipped runs are generated and lost, unless the second copy got the event. */
-static void misses_add(const struct monitor *monitor, const uint64_t rescued[PROGRAM_PAIRS],
-		       struct event_counts *counts)
+static void misses_add(struct monitor *monitor, const uint64_t rescued[PROGRAM_PAIRS], struct event_counts *counts)
 {
 	struct bpf_program *program;
 
@@ -342,15 +348,18 @@ static void misses_add(const struct monitor *monitor, const uint64_t rescued[PRO
 		const char *name = bpf_program__name(program);
 		uint64_t misses = program_misses(program);
 
-		if (!misses || strstr(name, "_second"))
+		if (!bpf_program__autoload(program) || strstr(name, "_second"))
 			continue; /* a second copy that was skipped had nothing to do */
 		for (size_t i = 0; i < sizeof(program_kinds) / sizeof(program_kinds[0]); i++) {
 			const struct program_kind *kind = &program_kinds[i];
 
 			if (strncmp(name, kind->prefix, strlen(kind->prefix)))
 				continue;
-			if (kind->pair >= 0) /* read a moment apart: never below zero */
+			if (kind->pair >= 0) { /* read a moment apart: never below zero */
 				misses -= rescued[kind->pair] < misses ? rescued[kind->pair] : misses;
+				if (monitor->link_count) /* else no program runs any more */
+					misses = misses_certain(monitor, kind->pair, misses);
+			}
 			counts->kind[kind->kind].generated += misses;
 			counts->kind[kind->kind].lost += misses;
 			break;
@@ -358,7 +367,7 @@ static void misses_add(const struct monitor *monitor, const uint64_t rescued[PRO
 	}
 }
 
-int monitor_counts(const struct monitor *monitor, struct event_counts *counts)
+int monitor_counts(struct monitor *monitor, struct event_counts *counts)
 {
 	uint64_t rescued[PROGRAM_PAIRS] = {0};
 	uint32_t zero = 0;
@@ -368,6 +377,7 @@ int monitor_counts(const struct monitor *monitor, struct event_counts *counts)
 	if (status)
 		return status;
 	memset(counts, 0, sizeof(*counts));
+	monitor->skips_uncertain = false;
 	for (int cpu = 0; cpu < monitor->cpus; cpu++) {
 		for (size_t kind = 0; kind < EVENT_KINDS; kind++) {
 			const struct event_count *count = &monitor->states[cpu].counts.kind[kind];
@@ -381,6 +391,11 @@ int monitor_counts(const struct monitor *monitor, struct event_counts *counts)
 	}
 	misses_add(monitor, rescued, counts);
 	return 0;
+}
+
+bool monitor_losses_are_certain(const struct monitor *monitor)
+{
+	return !monitor->skips_uncertain;
 }
 
 const struct hook_choice *monitor_hooks(const struct monitor *monitor, size_t *count)

@@ -54,7 +54,9 @@ uint32_t monitor_consume(struct monitor *monitor, uint64_t until_ns, uint32_t li
  * Counters since the start, summed over CPUs. Programs that the kernel skipped because they interrupted
  * themselves count as generated and lost.
  */
-int monitor_counts(const struct monitor *monitor, struct event_counts *counts);
+int monitor_counts(struct monitor *monitor, struct event_counts *counts);
+/* Was it known then of every event whether it is lost? Else some may still be on their way. */
+bool monitor_losses_are_certain(const struct monitor *monitor);
 /*
  * Lists sockets as EVENT_EXISTING records: by file, in all network namespaces; and, with_namespaces,
  * all of each namespace that can be entered. Returns 0 or -errno; *unreachable counts namespaces that

@@ -7,6 +7,7 @@
 
 #include "kernel/complaint.h"
 #include "kernel/monitor.h"
+#include "kernel/pair_skips.h"
 #include "kernel/rings.h"
 #include "lastack.skel.h"
 
@@ -25,6 +26,8 @@ struct monitor {
 	size_t choice_count;
 	int cpus;                 /* possible ones */
 	struct cpu_state *states; /* one a possible CPU, as the map gives them */
+	struct pair_skips skips[PROGRAM_PAIRS];
+	bool skips_uncertain; /* when the losses were last counted */
 };
 
 #endif

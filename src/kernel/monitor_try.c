@@ -67,11 +67,9 @@ int monitor_try_programs(program_trial_fn report, void *arg, char *why, size_t s
 	size_t count;
 
 	monitor_complaint_clear();
-	btf = btf__load_vmlinux_btf();
-	if (!btf) {
-		snprintf(why, size, "this kernel has no BTF (/sys/kernel/btf/vmlinux)");
+	btf = feature_btf(why, size);
+	if (!btf)
 		return -EOPNOTSUPP;
-	}
 	hooks = hooks_table(&count);
 	for (size_t i = 0; i < count; i++)
 		for (size_t k = 0; k < HOOK_OPTIONS_MAX && hooks[i].options[k].target; k++)

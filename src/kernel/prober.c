@@ -54,13 +54,11 @@ static int skeleton_load(struct probe_bpf *skeleton, uint32_t targets_max)
 
 static int kernel_check(char *why, size_t size)
 {
-	struct btf *btf = btf__load_vmlinux_btf();
+	struct btf *btf = feature_btf(why, size);
 	bool has_cookies;
 
-	if (!btf) {
-		snprintf(why, size, "this kernel has no BTF (/sys/kernel/btf/vmlinux)");
+	if (!btf)
 		return -EOPNOTSUPP;
-	}
 	has_cookies = feature_cookie_helper(btf);
 	btf__free(btf);
 	if (!has_cookies)

@@ -2,82 +2,119 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # matrix.sh [SUITE...]: lastack on the kernels of several Debian suites, each booted in a virtual machine under
 # software emulation (no KVM needed), with the programs that were built here for this host. In each: all programs
-# loaded and attached on every tier, the same verdicts on each (tiers.c), privileges, the loss identity, live scenarios
-# (guest.sh). Prints a line a test, a table, and closes with "N passed, N failed, N skipped".
+# loaded and attached on every tier, the same verdicts on each (tiers.c), privileges, the loss identity, probes, the
+# diagnosis, live scenarios (guest.sh). Prints what each kernel's guest said once that has ended, tables (table.sh, also
+# in O/kernels/matrix.md), and closes with "N passed, N failed, N skipped".
 #
-# In: O, the build directory, where kernels and logs are kept too (O/kernels). PARTS, of tiers,system,live; live, four
-# minutes a kernel, is only played when asked for. SECONDS_MAX, the time in which all must be done: what no longer fits
-# is skipped, and said to be.
+# In: O, the build directory, where kernels and logs are kept too (O/kernels). PARTS, of tiers,system,live, LIVE_SUITES,
+# the suites in whose guests the live scenarios are played. SECONDS_MAX, the time in which all must be done: what no
+# longer fits is skipped, and said to be. GUESTS at once: one takes a CPU whole.
 set -euo pipefail
-O=${O:-build} PARTS=${PARTS:-tiers,system} SECONDS_MAX=${SECONDS_MAX:-900}
-GUEST_SECONDS=240 # twice what a guest takes
-case $PARTS in *live*) GUEST_SECONDS=500 ;; esac
-[ $# -gt 0 ] || set -- bullseye bookworm trixie sid
+O=${O:-build} PARTS=${PARTS:-tiers,system,live} SECONDS_MAX=${SECONDS_MAX:-900}
+GUESTS=${GUESTS:-$(nproc)}
+GUEST_SECONDS=900 # some times what a guest takes
+[ $# -gt 0 ] || set -- sid trixie bookworm bullseye # newer ones take longer
+LIVE_SUITES=${LIVE_SUITES:-$*}
 here=$(dirname "$0") kernels=$O/kernels
-table=
 # shellcheck source-path=SCRIPTDIR
 . "$here/virtual.sh"
 mkdir -p "$kernels"
 
-# Every verdict in a guest's log is told again, under the name of its kernel; a part that did not end is a failure.
+# The parts that are played on a suite's kernel.
+parts_of() {
+	case " $LIVE_SUITES " in
+	*" $1 "*) echo "$PARTS" ;;
+	*) echo "${PARTS/,live/}" ;;
+	esac
+}
+
+# Every verdict in a guest's log is told again, under the name of its kernel; of the live scenarios, which are many,
+# those that passed are only counted. A part that did not end is a failure.
 results() {
-	local kernel=$1 log=$2 verdict words part
-	while read -r verdict words; do
-		told "$verdict" "$kernel $words"
-	done < <(grep -aE '^(ok|FAIL|skip) ' "$log")
-	for part in ${PARTS//,/ }; do
+	local kernel=$1 log=$2 parts=$3 part
+	awk -v kernel="$kernel" '
+		/^== part / {part = $3}
+		/^== end / {part = ""}
+		/^  / && failing {print substr($0, 1, 1000)}
+		!/^  / {failing = 0}
+		$1 == "FAIL" {failing = 1}
+		/^(ok|FAIL|skip) / {
+			if (part == "live" && $1 == "ok") {live++; next}
+			verdict = $1; sub(/^[a-zA-Z]+ /, ""); print verdict, kernel, $0
+		}
+		END {if (live) print "passed", live, "live scenarios on", kernel}' "$log"
+	for part in ${parts//,/ }; do
 		if ! grep -aq "^== end $part " "$log"; then
-			told FAIL "$kernel $part: the guest ended before it did"
+			echo "FAIL $kernel $part: the guest ended before it did"
 		elif ! grep -aqE "^== end $part [01]\$" "$log"; then
-			told FAIL "$kernel $part: $(grep -a "^== end $part " "$log")"
+			echo "FAIL $kernel $part: $(grep -a "^== end $part " "$log")"
 		fi
 	done
 }
 
-# A row a tier: what tiers.c says of it, and what the verifier had to look at.
-rows() {
-	local kernel=$1 log=$2 verified
-	verified=$(sed -n 's/^state_change  *tracepoint  *loaded, \([0-9]*\) .*/\1/p' "$log")
-	table+=$(awk -v kernel="$kernel" -v verified="${verified/#0/-}" '$1 == "figures" {
-		printf "| %s | %s | %s of %s | %s / %s / %s | %s | %s | %s |\n", kernel, $2, $4, $3, $5, $6, $7, $8,
-			verified, $9
-	}' "$log")$'\n'
-}
-
 kernel_run() {
-	local suite=$1 found release image kernel log seconds try
+	local suite=$1 found release image kernel log seconds try parts
+	rm -f "$kernels/$suite.log"
 	if ! found=$("$here/fetch.sh" "$kernels" "$suite" 2>&1); then
-		told skip "$suite: ${found##*$'\n'}"
+		echo "skip $suite: ${found##*$'\n'}"
 		return
 	fi
 	read -r release image <<< "$found"
-	kernel=${release%%[-+]*} log=$kernels/$suite.log
+	kernel=${release%%[-+]*} log=$kernels/$suite.log parts=$(parts_of "$suite")
 	echo "== $suite: $release"
+	case ,$PARTS, in *,live,*) [ "$parts" = "$PARTS" ] ||
+		echo "skip $kernel live: only asked for on $LIVE_SUITES, to save time" ;; esac
 	PATH=$O:$PATH "$here/image.sh" "$kernels/$suite" lastack tiers system live ip nft setpriv \
 		> "$kernels/$suite.initramfs"
 	for try in 1 2 3; do
 		seconds=$((SECONDS_MAX - SECONDS))
 		if [ "$seconds" -lt 60 ]; then
-			told skip "$kernel: the $SECONDS_MAX seconds for all kernels are over"
+			echo "skip $kernel: the $SECONDS_MAX seconds for all kernels are over"
 			return
 		elif [ "$try" = 3 ]; then
-			told FAIL "$kernel: the guest does not boot or breaks down, tried twice: see $log"
+			echo "FAIL $kernel: the guest does not boot or breaks down, tried twice: see $log"
 			return
 		fi
 		[ "$seconds" -lt "$GUEST_SECONDS" ] || seconds=$GUEST_SECONDS
-		! boot "$image" "$kernels/$suite.initramfs" 1024 "$seconds" "$log" "parts=$PARTS" || break
+		! boot "$image" "$kernels/$suite.initramfs" 1024 "$seconds" "$log" "parts=$parts" || break
 	done
-	results "$kernel" "$log"
-	rows "$kernel" "$log"
+	results "$kernel" "$log" "$parts"
+	echo "$kernel was done after $SECONDS s"
 }
 
+# What one kernel has to say comes out whole, whatever the other guest is doing.
+suite_run() {
+	local told=$kernels/$1.told
+	kernel_run "$1" > "$told" 2>&1 || echo "FAIL $1: see above: the script broke down" >> "$told"
+	rm -f "$kernels/$1.initramfs"
+	flock "$kernels" cat "$told"
+}
+
+if ! command -v qemu-system-x86_64 > /dev/null; then
+	told skip "kernels: no qemu-system-x86_64 here"
+	told_all
+	exit
+fi
 for suite; do
-	kernel_run "$suite"
-	rm -f "$kernels/$suite.initramfs"
+	while [ "$(jobs -rp | wc -l)" -ge "$GUESTS" ]; do
+		wait -n
+	done
+	suite_run "$suite" &
 done
-echo
-echo "| kernel | tier | ends told right | transitions / violations / gaps | lost | state_change verified | load ms |"
-echo "| --- | --- | --- | --- | --- | --- | --- |"
-echo "$table"
+wait
+
+logs=()
+for suite; do
+	logs=("$kernels/$suite.log" "${logs[@]}") # oldest first, as they are named newest first
+	passed=$((passed + $(grep -c '^ok ' "$kernels/$suite.told" || true)))
+	passed=$((passed + $(sed -n 's/^passed \([0-9]*\) live.*/\1/p' "$kernels/$suite.told" | grep . || echo 0)))
+	failed=$((failed + $(grep -c '^FAIL ' "$kernels/$suite.told" || true)))
+	skipped=$((skipped + $(grep -c '^skip ' "$kernels/$suite.told" || true)))
+done
+for log in "${logs[@]}"; do
+	[ -s "$log" ] || logs=("${logs[@]/$log/}")
+done
+# shellcheck disable=SC2068 # those without a log are empty words
+"$here/table.sh" ${logs[@]} > "$kernels/matrix.md" && echo && cat "$kernels/matrix.md"
 echo "took $SECONDS s"
 told_all

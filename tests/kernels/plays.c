@@ -277,6 +277,19 @@ static void play_fin_wait2(uint16_t port)
 	close(pair.server);
 }
 
+/* The orphan that waits in FIN_WAIT2 gets data instead of a FIN. */
+static void play_data_after_close(uint16_t port)
+{
+	struct pair pair = pair_open(port);
+
+	option(pair.client, IPPROTO_TCP, TCP_LINGER2, 30);
+	close(pair.client);
+	sleep_ms(1500); /* its report is given, and must be revised */
+	must(write(pair.server, "hello", 5), "write");
+	sleep_ms(200);
+	close(pair.server);
+}
+
 /* The server's TIME_WAIT gives way to the next connection of the same addresses and ports. */
 static void play_reuse(uint16_t port)
 {
@@ -309,6 +322,7 @@ const struct play plays[PLAYS] = {
 	{"zero_window", play_zero_window, {"zero_window_timeout", "rst_sent_unread_data"}},
 	{"worker", play_worker, {"rst_sent_linger", "rst_received"}},
 	{"fin_wait2", play_fin_wait2, {"fin_wait2_timeout", "rst_received", "fin_local_first"}},
+	{"after_close", play_data_after_close, {"rst_sent_data_after_close", "rst_received", "fin_local_first"}},
 	{"reuse", play_reuse, {"fin_peer_first", "fin_local_first"}},
 };
 

@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 #define FIRST_PORT 20000 /* of the servers, one port a play; below the ephemeral ones */
-#define PLAYS      11
+#define PLAYS      12
 
 /* The last: what is true of the client for one who cannot join minisocks with their connections. */
 enum { CLIENT, SERVER, ENDS, CLIENT_WITHOUT_MINISOCK = ENDS, CAUSES };

@@ -282,8 +282,9 @@ static void tier_check(const struct result *first, struct result *result)
 		failed(result->tier, "identity", "generated is not delivered + lost + filtered");
 	else
 		passed(result->tier, "identity");
-	printf("figures %s %u %u %u %u %u %llu %ld\n", result->tier, result->ends, result->equal, result->transitions,
-	       result->violations, result->gaps, result->lost, result->load_ms);
+	printf("figures %s %u %u %u %u %u %llu %llu %llu %llu %ld\n", result->tier, result->ends, result->equal,
+	       result->transitions, result->violations, result->gaps, result->generated, result->delivered,
+	       result->lost, result->filtered, result->load_ms);
 }
 
 /* `lastack check` ends with 1 where a hook is missing, and has said then what is lost. */

@@ -7,6 +7,7 @@
  * one; here is only the order in which they start, the counting, and what holds of the run as a whole.
  */
 #include "expect.h"
+#include "kernel.h"
 #include "monitor.h"
 #include "report_index.h"
 #include "scenarios.h"
@@ -336,6 +337,11 @@ int main(int argc, char **argv)
 		fprintf(stderr, "live: needs root, for network namespaces and for lastack\n");
 		return 1;
 	}
+	if (!session.options.no_monitor && kernel_ask(session.options.lastack)) {
+		fprintf(stderr, "live: %s check does not tell which hooks there are\n", session.options.lastack);
+		return 1;
+	}
+	kernel_print_missing();
 	bool common = !session.options.no_monitor && !session.options.apart;
 	if (common)
 		session_start_monitor(&session);

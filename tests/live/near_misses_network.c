@@ -112,7 +112,7 @@ static void reset_while_retransmitting(struct play *play)
 static void reset_while_probing(struct play *play)
 {
 	struct connection c = play_connect(play);
-	play_do(play, CLIENT, op_keepalive, c.fd[CLIENT], 1, 1, 9);
+	play_do(play, CLIENT, op_keepalive, c.fd[CLIENT], 1, 1, 127);
 	play_do(play, SERVER, op_linger, c.fd[SERVER], 1, 0);
 	play_filter(play, SERVER, DROP_ALL);
 	play_wait_timer(play, &c, CLIENT, TIMER_KEEPALIVE, 2);

@@ -8,7 +8,7 @@
 #ifndef LIVE_OPS_H
 #define LIVE_OPS_H
 
-#define OP_WAIT_MS 15000
+#define OP_WAIT_MS 60000
 
 long op_socket(const long *v);           /* family: descriptor */
 long op_bind(const long *v);             /* descriptor, family, end, port */

@@ -21,7 +21,7 @@
 
 #define POLL_MS          4
 #define PORTS_PER_TEST   24
-#define SECONDS_TO_SPARE 90
+#define SECONDS_TO_SPARE 180
 
 static const char *const comms[ENDS] = {"live-client", "live-server"};
 
@@ -229,8 +229,9 @@ struct connection play_connect(struct play *play)
 	return connection;
 }
 
-void play_ask_cookies(struct play *play, struct connection *connection)
+void play_ask_cookies(struct play *play, struct connection *connection, unsigned life)
 {
+	connection->life = life;
 	for (int end = 0; end < ENDS; end++)
 		if (connection->fd[end] >= 0)
 			connection->cookie[end] = play_do(play, end, op_cookie, connection->fd[end]);

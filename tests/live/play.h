@@ -39,6 +39,7 @@ struct connection {
 	int fd[ENDS];
 	uint16_t port[ENDS];
 	long cookie[ENDS]; /* 0: not asked for; needed where one four-tuple is used twice */
+	unsigned life;     /* instead, where reports have no cookies: the how manieth use of it this is */
 	bool elsewhere;    /* the addresses are not those of the two ends */
 };
 
@@ -99,7 +100,8 @@ struct connection play_socket(struct play *play); /* the client's socket for a c
 struct connection play_connect(struct play *play);
 void play_connect_socket(struct play *play, struct connection *connection);
 void play_accept(struct play *play, struct connection *connection);
-void play_ask_cookies(struct play *play, struct connection *connection);
+/* What tells apart the connections of one four-tuple, and which life of it this is, from 1. */
+void play_ask_cookies(struct play *play, struct connection *connection, unsigned life);
 /* Binds the client's socket to first_port + offset, for those who use a port again. */
 void play_bind(struct play *play, struct connection *connection, int offset);
 

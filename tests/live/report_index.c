@@ -66,11 +66,29 @@ static bool line_wanted(const struct report_index *index, const char *line, size
 	return false;
 }
 
+/* A key may need all of 64 bits; integers of the JSON library have a sign. The same bits do for comparing. */
+static json_t *line_parse(const char *line, size_t bytes)
+{
+	static const char name[] = "\"cookie\":";
+	char *copy = strndup(line, bytes), *at = copy ? strstr(copy, name) : NULL, *end, number[32];
+	if (at) {
+		at += sizeof(name) - 1;
+		snprintf(number, sizeof(number), "%lld", (long long)strtoull(at, &end, 10));
+		if (*at != '-' && strlen(number) <= (size_t)(end - at)) {
+			memset(at, ' ', (size_t)(end - at));
+			memcpy(at, number, strlen(number));
+		}
+	}
+	json_t *report = copy ? json_loads(copy, JSON_REJECT_DUPLICATES, NULL) : NULL;
+	free(copy);
+	return report;
+}
+
 static void line_add(struct report_index *index, const char *line, size_t bytes)
 {
 	if (!line_wanted(index, line, bytes))
 		return;
-	json_t *report = json_loadb(line, bytes, JSON_REJECT_DUPLICATES, NULL);
+	json_t *report = line_parse(line, bytes);
 	if (!report_is_whole(report)) {
 		if (index->malformed++ == 0)
 			index->malformed_line = strndup(line, bytes);
@@ -114,13 +132,23 @@ static bool report_matches(const json_t *report, const struct report_key *key)
 	       (!key->cookie || integer_of(report, "cookie") == key->cookie);
 }
 
+/* How many connections of this key began before this one. */
+static unsigned lives_before(const struct report_index *index, const struct report_key *key, const json_t *report)
+{
+	unsigned before = 0;
+	for (size_t i = 0; i < index->count; i++)
+		before += report_matches(index->reports[i], key) && integer_of(index->reports[i], "revision") == 1 &&
+			  integer_of(index->reports[i], "start_us") < integer_of(report, "start_us");
+	return before;
+}
+
 json_t *report_index_find(const struct report_index *index, const struct report_key *key, size_t *distinct)
 {
 	json_t *best = NULL;
 	*distinct = 0;
 	for (size_t i = 0; i < index->count; i++) {
 		json_t *report = index->reports[i];
-		if (!report_matches(report, key))
+		if (!report_matches(report, key) || (key->life && lives_before(index, key, report) + 1 != key->life))
 			continue;
 		if (!best || integer_of(best, "cookie") != integer_of(report, "cookie") ||
 		    integer_of(best, "revision") == integer_of(report, "revision"))

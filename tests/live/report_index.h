@@ -19,6 +19,7 @@ struct report_key {
 	const char *family;               /* "ipv4" or "ipv6" */
 	uint16_t local_port, remote_port; /* local 0: any */
 	long cookie;                      /* 0: any */
+	unsigned life;                    /* of these ports, the first, second... to begin; 0: any */
 };
 
 struct report_index {

@@ -200,7 +200,7 @@ static void no_local_port(struct play *play)
 	snprintf(range, sizeof(range), "%d %d", first.port[CLIENT], first.port[CLIENT]);
 	play_set(play, CLIENT, "ip_local_port_range", range);
 	struct connection c = play_socket(play);
-	play_ask_cookies(play, &c);
+	play_ask_cookies(play, &c, 0);
 	long error = play_try(play, CLIENT, op_connect, c.fd[CLIENT], play->family, SERVER, c.port[SERVER]);
 	play_check(play, error == -EADDRNOTAVAIL);
 	expect(play, &c, CLIENT, .cause = "cancelled|unreachable", .context = "no_local_port",
@@ -261,12 +261,14 @@ static void accept_queue_overflow(struct play *play)
 		waiting[i] = play_socket(play);
 		play_connect_socket(play, &waiting[i]);
 		play_do(play, CLIENT, op_connected, waiting[i].fd[CLIENT]);
-		play_wait_state(play, &waiting[i], SERVER, i ? STATE_SYN_RECV : STATE_ESTABLISHED);
-		if (i == 0)
+		play_wait_state(play, &waiting[i], SERVER, i < BACKLOG ? STATE_ESTABLISHED : STATE_SYN_RECV);
+		if (i == BACKLOG - 1)
 			play_filter(play, SERVER, DROP_PURE_ACK);
 	}
+	/* A SYN-ACK that is repeated now would let its connection through before its turn. */
+	play_filter(play, CLIENT, DROP_SYN_ACK);
 	play_filter(play, SERVER, NULL);
-	for (int i = 1; i < WAITING; i++) {
+	for (int i = BACKLOG; i < WAITING; i++) {
 		play_do(play, CLIENT, op_send, waiting[i].fd[CLIENT], 1);
 		if (&waiting[i] != last)
 			play_wait_state(play, &waiting[i], SERVER, STATE_ESTABLISHED);

@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <net/if.h>
 #include <netinet/in.h>
+#include <nftables/libnftables.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -90,13 +91,16 @@ static int program_run(const struct world *world, enum end end, char *const argv
 
 int world_filter(const struct world *world, enum end end, const char *rule)
 {
-	char *argv[] = {(char[]){"nft"}, (char[]){"-f"}, (char[]){"-"}, NULL};
 	char text[512];
 	snprintf(text, sizeof(text),
 		 "table inet live\ndelete table inet live\n"
 		 "table inet live {\n chain input {\n  type filter hook input priority 0;\n  %s\n }\n}\n",
 		 rule ? rule : "");
-	return program_run(world, end, argv, text);
+	if (nft_run_cmd_from_buffer(world->nft[end], text)) {
+		fprintf(stderr, "nftables failed on:\n%s\n", text);
+		return -EIO;
+	}
+	return 0;
 }
 
 /* Sysctl files show the namespace of whoever opens them. */
@@ -168,7 +172,10 @@ static int namespace_create(struct world *world, enum end end)
 	if (world->netns_fd[end] < 0 || fstat(world->netns_fd[end], &status))
 		return -errno;
 	world->netns_inode[end] = (uint32_t)status.st_ino;
-	return 0;
+	/* In this process and once: in an emulated machine a program takes longer to start than some timers to expire.
+	 */
+	world->nft[end] = nft_ctx_new(NFT_CTX_DEFAULT);
+	return world->nft[end] ? 0 : -ENOMEM;
 }
 
 static int end_configure(const struct world *world, enum end end, const char *first_line)
@@ -250,7 +257,10 @@ int world_create(struct world *world)
 
 void world_destroy(struct world *world)
 {
-	for (int end = 0; end < ENDS; end++)
+	for (int end = 0; end < ENDS; end++) {
+		if (world->nft[end])
+			nft_ctx_free(world->nft[end]);
 		close(world->netns_fd[end]);
+	}
 	close(world->home_fd);
 }

@@ -19,7 +19,10 @@ static inline enum end other_end(enum end end)
 	return end == CLIENT ? SERVER : CLIENT;
 }
 
+struct nft_ctx;
+
 struct world {
+	struct nft_ctx *nft[ENDS];
 	int netns_fd[ENDS];
 	uint32_t netns_inode[ENDS];
 	int home_fd; /* the namespace that the program was started in */

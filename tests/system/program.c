@@ -21,6 +21,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+/* To start watching or to end, also beside a load that takes all CPUs of an emulated machine. */
+#define PROGRAM_WAIT_MS 120000
+
 void program_word(struct program *program, const char *word)
 {
 	CHECK(program->argc + 1 < sizeof(program->argv) / sizeof(program->argv[0]), "too many words");
@@ -83,8 +86,8 @@ bool program_ended(struct program *program)
 
 int program_exit(struct program *program)
 {
-	CHECK(BECOMES_TRUE(program_ended(program)), "%s %s does not end; it said: %s", program->argv[0],
-	      program->argv[1], text_of(program->errors));
+	CHECK(BECOMES_TRUE_IN(PROGRAM_WAIT_MS, program_ended(program)), "%s %s does not end; it said: %s",
+	      program->argv[0], program->argv[1], text_of(program->errors));
 	return WIFEXITED(program->wait_status) ? WEXITSTATUS(program->wait_status) : -WTERMSIG(program->wait_status);
 }
 
@@ -175,7 +178,7 @@ const char *lastack_for_anybody(void)
 
 void lastack_await(struct program *program)
 {
-	CHECK(BECOMES_TRUE(program_ended(program) || text_has(program->errors, "watching;")),
+	CHECK(BECOMES_TRUE_IN(PROGRAM_WAIT_MS, program_ended(program) || text_has(program->errors, "watching;")),
 	      "lastack does not begin to watch; it said: %s", text_of(program->errors));
 	CHECK(program->pid, "lastack ended at once: %s", text_of(program->errors));
 }

@@ -20,7 +20,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define TEST_SECONDS_MAX 120
+#define TEST_SECONDS_MAX 300
 #define DEEP_SECONDS_MAX 7200
 #define REMOVE_MAX       4
 #define JOBS_MAX         8

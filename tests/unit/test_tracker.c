@@ -196,6 +196,32 @@ static void fast_open_with_borrowed_cookie(void **state)
 	fixture_end(&f);
 }
 
+/* Where keys are addresses the child is announced under its own, and with its listener's addresses all the same. */
+static void fast_open_with_addresses_as_keys(void **state)
+{
+	struct fixture f;
+	struct event_birth announced = make_birth(10, COOKIE, TCP_LISTEN, TCP_SYN_RECV, server_tuple(PORT));
+	struct event_birth again = make_birth(9000, COOKIE, TCP_SYN_RECV, TCP_SYN_RECV, server_tuple(PORT));
+	struct event_close close = make_close(9000, COOKIE, TCP_SYN_RECV);
+
+	(void)state;
+	fixture_begin(&f);
+	FEED(&f, make_listen(0, LISTENER));
+	announced.socket = again.socket = COOKIE;
+	announced.tuple.remote_port = 0;
+	feed(&f, &announced);
+	feed(&f, &again);
+	assert_int_equal(tracker_live(f.tracker), 1);
+	close.error = ETIMEDOUT;
+	feed(&f, &close);
+	tick(&f, 10000);
+	assert_int_equal(f.count, 1);
+	assert_int_equal(last_report(&f)->cause, CAUSE_SYNACK_TIMEOUT);
+	assert_int_equal(last_report(&f)->remote_port, PORT);
+	assert_int_equal(last_report(&f)->start_ns, AT(10));
+	fixture_end(&f);
+}
+
 static void fast_open_with_own_cookie(void **state)
 {
 	struct fixture f;
@@ -446,6 +472,7 @@ int main(void)
 		cmocka_unit_test(simultaneous_open),
 		cmocka_unit_test(simultaneous_open_in_part),
 		cmocka_unit_test(fast_open_with_borrowed_cookie),
+		cmocka_unit_test(fast_open_with_addresses_as_keys),
 		cmocka_unit_test(fast_open_with_own_cookie),
 		cmocka_unit_test(fast_open_repeats_its_synack),
 		cmocka_unit_test(fast_open_times_out),

@@ -337,6 +337,26 @@ static void address_pair_is_taken_by_a_child(void **state)
 	fixture_end(&f);
 }
 
+/* Where keys are addresses, the new child may have that of the socket whose four-tuple it takes; another has it not. */
+static void address_pair_is_taken_under_the_same_key(void **state)
+{
+	(void)state;
+	for (unsigned other = 0; other < 2; other++) {
+		struct fixture f;
+
+		fixture_begin(&f);
+		FEED(&f, make_child(0, COOKIE, PORT));
+		closes_first(&f, 10, COOKIE, EVENT_SOCKET_DONE);
+		tick(&f, 500);
+		FEED(&f, make_child(600, COOKIE, PORT + other));
+		tick(&f, 3000);
+		assert_int_equal(f.count, 1);
+		assert_int_equal(last_report(&f)->time_wait_end, other ? TIME_WAIT_END_PENDING : TIME_WAIT_END_REUSED);
+		assert_int_equal(tracker_live(f.tracker), 1);
+		fixture_end(&f);
+	}
+}
+
 static void another_address_pair_takes_nothing(void **state)
 {
 	struct fixture f;
@@ -377,7 +397,57 @@ static void time_wait_killed_or_reset(void **state)
 		assert_int_equal(f.count, ms == 30000 ? 2 : 1);
 		assert_int_equal(last_report(&f)->time_wait_end, ends[i % 3].end);
 		assert_int_equal(last_report(&f)->time_wait_end_ns, AT(ms));
+		tick(&f, ms + 4000);
 		assert_int_equal(connection_count(f.tracker->table), 0);
+		fixture_end(&f);
+	}
+}
+
+/* What killed it is told by another hook, after the kill. */
+static void killed_by_a_reset(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	begin_closed(&f, true);
+	tick(&f, 500);
+	FEED(&f, make_time_wait(500, COOKIE, TIME_WAIT_KILLED, TCP_TIME_WAIT));
+	FEED(&f, make_time_wait(500, COOKIE, TIME_WAIT_RESET, TCP_TIME_WAIT));
+	tick(&f, 1000);
+	assert_int_equal(f.count, 1);
+	assert_int_equal(last_report(&f)->time_wait_end, TIME_WAIT_END_RESET);
+	opens_from_same_port(&f, 1500, COOKIE + 1); /* is no takeover any more */
+	tick(&f, 5000);
+	assert_int_equal(f.count, 1);
+	fixture_end(&f);
+}
+
+/*
+ * A SYN kills a server's minisock, but that its connection has the address pair shows when the handshake is complete:
+ * as late as a far client, or a SYN-ACK that is repeated, makes it. What comes later had nothing to do with it.
+ */
+static void killer_is_known_late(void **state)
+{
+	static const uint64_t killed_ms[] = {500, 30000}; /* while it is held, lingers */
+
+	(void)state;
+	for (unsigned i = 0; i < 4; i++) {
+		struct fixture f;
+		uint64_t ms = killed_ms[i / 2], later_ms = i % 2 ? 3500 : 1200;
+		unsigned first = ms == 30000 ? 2 : 1;
+
+		begin_closed(&f, true);
+		tick(&f, ms);
+		FEED(&f, make_time_wait(ms, COOKIE, TIME_WAIT_KILLED, TCP_TIME_WAIT));
+		tick(&f, ms + 1000);
+		assert_int_equal(f.count, first);
+		assert_int_equal(last_report(&f)->time_wait_end, TIME_WAIT_END_UNKNOWN);
+		opens_from_same_port(&f, ms + later_ms, COOKIE + 1);
+		tick(&f, ms + 6000);
+		assert_int_equal(f.count, i % 2 ? first : first + 1);
+		assert_int_equal(last_report(&f)->cookie, COOKIE);
+		assert_int_equal(last_report(&f)->time_wait_end, i % 2 ? TIME_WAIT_END_UNKNOWN : TIME_WAIT_END_REUSED);
+		assert_int_equal(last_report(&f)->time_wait_end_ns, AT(ms));
 		fixture_end(&f);
 	}
 }
@@ -414,8 +484,11 @@ int main(void)
 		cmocka_unit_test(address_pair_is_taken),
 		cmocka_unit_test(address_pair_is_known_late),
 		cmocka_unit_test(address_pair_is_taken_by_a_child),
+		cmocka_unit_test(address_pair_is_taken_under_the_same_key),
 		cmocka_unit_test(another_address_pair_takes_nothing),
 		cmocka_unit_test(time_wait_killed_or_reset),
+		cmocka_unit_test(killed_by_a_reset),
+		cmocka_unit_test(killer_is_known_late),
 		cmocka_unit_test(minisocks_of_nobody),
 	};
 

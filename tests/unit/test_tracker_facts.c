@@ -13,6 +13,28 @@
 
 /* ---- owners ------------------------------------------------------------------------------------- */
 
+/* Who lists an orphan holds its lock, and may end it with a packet from its backlog. Before the orphan there was a
+ * closer. */
+static void who_lists_an_orphan_does_not_own(void **state)
+{
+	(void)state;
+	for (unsigned orphan = 0; orphan < 2; orphan++) {
+		struct fixture f;
+		struct event_close close = make_close(12, COOKIE, TCP_FIN_WAIT2);
+
+		fixture_begin(&f);
+		client_opens(&f, 0, COOKIE, PORT);
+		FEED(&f, make_state_task(10, COOKIE, TCP_ESTABLISHED, TCP_FIN_WAIT1, FLAGS_CLOSER));
+		FEED(&f, make_state(11, COOKIE, TCP_FIN_WAIT1, TCP_FIN_WAIT2));
+		close.header.flags = EVENT_TASK_ACTS | (orphan ? EVENT_SOCKET_DEAD : EVENT_FILE_DEAD);
+		close.header.pid = 999;
+		feed(&f, &close);
+		tick(&f, 3000);
+		assert_int_equal(last_report(&f)->pid, orphan ? 300 : 999);
+		fixture_end(&f);
+	}
+}
+
 static void owners_by_precedence(void **state)
 {
 	struct fixture f;
@@ -315,12 +337,19 @@ static void retransmissions_that_left(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(owners_by_precedence),          cmocka_unit_test(client_is_owned_by_who_connects),
-		cmocka_unit_test(interrupted_tasks_own_nothing), cmocka_unit_test(who_destroys_does_not_own),
-		cmocka_unit_test(ownerless_is_balanced),         cmocka_unit_test(out_of_memory_victim),
-		cmocka_unit_test(numbers_of_the_close),          cmocka_unit_test(flags_are_no_bytes),
-		cmocka_unit_test(probes_without_a_hook),         cmocka_unit_test(absent_is_absent),
-		cmocka_unit_test(unseen_end_has_no_numbers),     cmocka_unit_test(retransmissions_that_left),
+		cmocka_unit_test(who_lists_an_orphan_does_not_own),
+		cmocka_unit_test(owners_by_precedence),
+		cmocka_unit_test(client_is_owned_by_who_connects),
+		cmocka_unit_test(interrupted_tasks_own_nothing),
+		cmocka_unit_test(who_destroys_does_not_own),
+		cmocka_unit_test(ownerless_is_balanced),
+		cmocka_unit_test(out_of_memory_victim),
+		cmocka_unit_test(numbers_of_the_close),
+		cmocka_unit_test(flags_are_no_bytes),
+		cmocka_unit_test(probes_without_a_hook),
+		cmocka_unit_test(absent_is_absent),
+		cmocka_unit_test(unseen_end_has_no_numbers),
+		cmocka_unit_test(retransmissions_that_left),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
