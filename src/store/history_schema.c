@@ -71,14 +71,14 @@ static enum history_identity header_read(sqlite3_vfs *vfs, const char *name, cha
 
 enum history_identity history_identify(const char *path, char *why, size_t size)
 {
-	sqlite3_vfs *vfs = sqlite3_vfs_find(NULL);
+	sqlite3_vfs *vfs = sqlite3_vfs_find(NULL); /* NULL: SQLite, which is set up with it, had no memory for that */
 	enum history_identity identity;
 	int exists = 0;
 	char *name;
 
-	if (vfs->xAccess(vfs, path, SQLITE_ACCESS_EXISTS, &exists) == SQLITE_OK && !exists)
+	if (vfs && vfs->xAccess(vfs, path, SQLITE_ACCESS_EXISTS, &exists) == SQLITE_OK && !exists)
 		return HISTORY_FILE_MISSING;
-	name = (char *)sqlite3_create_filename(path, "", "", 0, NULL);
+	name = vfs ? (char *)sqlite3_create_filename(path, "", "", 0, NULL) : NULL;
 	if (!name) {
 		snprintf(why, size, "cannot be read: out of memory");
 		return HISTORY_FILE_UNREADABLE;

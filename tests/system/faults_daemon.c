@@ -114,12 +114,12 @@ static const char *check_daemon(struct program *program, int status, const char 
 }
 
 /*
- * libseccomp 2.5 goes through a null pointer when memory runs out while it makes its filter: after privileges are
- * dropped and before anything is watched.
+ * libseccomp 2.5 goes through a null pointer, or frees twice, when memory runs out while it makes its filter: after
+ * privileges are dropped and before anything is watched.
  */
 static bool crashes_in_seccomp(const struct program *program, int status)
 {
-	return status == -SIGSEGV && text_has(program->errors, "dac_read_search is not kept") &&
+	return (status == -SIGSEGV || status == -SIGABRT) && text_has(program->errors, "dac_read_search is not kept") &&
 	       !text_has(program->errors, "watching;");
 }
 
