@@ -58,7 +58,7 @@ echo
 by_kernel "" '
 	/^== part / {part = $3}
 	part != "live" {next}
-	/^events: generated/ {printf "events generated\t%s\nevents delivered\t%s\nevents lost\t%s\n", $3, $5, $7}
+	/^events: generated/ {printf "events generated\t%s\nevents delivered\t%s\nevents lost\t%s\nevents filtered\t%s\n", $3, $5, $7, $9}
 	/^[0-9]+ passed, [0-9]+ failed, [0-9]+ skipped$/ {printf "passed\t%s\nfailed\t%s\nskipped\t%s\n", $1, $3, $5}' "$@"
 echo
 echo "What a kernel does not show, and what follows; scenarios then expect just that:"
