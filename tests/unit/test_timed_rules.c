@@ -143,6 +143,23 @@ static void test_retransmission_before_its_rto(void **state)
 	assert_nothing(&scene);
 }
 
+/* With jiffies of 1 ms eight of them are less than the 30 ms that are always granted: 30 + 408 / 128 ms. */
+static void test_retransmission_by_short_jiffies(void **state)
+{
+	(void)state;
+	for (uint64_t apart_ms = 374; apart_ms <= 375; apart_ms++) {
+		struct scene scene = scene_begin();
+
+		scene.facts.tick_ns = NS_PER_MS;
+		retransmit(&scene, timeout_at(1000, 1, 204));
+		retransmit(&scene, timeout_at(1000 + apart_ms, 2, 408));
+		if (apart_ms == 374)
+			assert_found(&scene, TIMED_RTO_EARLY, 374, 408);
+		else
+			assert_nothing(&scene);
+	}
+}
+
 /* What comes between two timeouts, or is said of one, so that their distance tells nothing. */
 enum between {
 	NOTHING,
@@ -150,6 +167,7 @@ enum between {
 	ANSWER_TO_ACK,
 	EVENTS_LOST,
 	SENDING_FAILED,
+	SECOND_FAILED,
 	USER_TIMEOUT_SET,
 	FLAGS_UNKNOWN,
 	COUNT_JUMPED,
@@ -166,6 +184,7 @@ static void come_between(struct scene *scene, enum between what, struct event_re
 
 	other.header.time_ns = AT(1010);
 	first->error = what == SENDING_FAILED ? -EBUSY : 0;
+	second->error = what == SECOND_FAILED ? -EBUSY : 0;
 	if (what == USER_TIMEOUT_SET)
 		first->header.flags &= (__u16)~EVENT_RTO_UNCLAMPED;
 	if (what == FLAGS_UNKNOWN)
@@ -277,31 +296,64 @@ static void test_syn_repeated_with_the_same_rto(void **state)
 	assert_nothing(&scene);
 }
 
-static struct scene thin_stream(uint16_t flags, uint8_t backoff, uint8_t state)
+/* Two timeouts of a thin stream, 204 ms apart, of which the second is altered. */
+static struct scene thin_stream(uint16_t flags, struct event_retransmit second)
 {
 	struct scene scene = scene_begin();
-	struct event_retransmit event = timeout_at(1000, 1, RTO_204_MS);
+	struct event_retransmit first = timeout_at(1000, 1, RTO_204_MS);
 
-	event.header.flags = USUAL | flags;
-	event.state = state;
-	retransmit(&scene, event);
-	event.header.time_ns = AT(1204);
-	event.retransmits = 2;
-	event.backoff = backoff;
-	retransmit(&scene, event);
+	first.header.flags = USUAL | flags;
+	retransmit(&scene, first);
+	retransmit(&scene, second);
 	return scene;
 }
 
 static void test_thin_stream_repeats_with_the_same_rto(void **state)
 {
-	struct scene scene = thin_stream(EVENT_THIN_LINEAR, 0, TCP_ESTABLISHED);
+	struct event_retransmit same = timeout_at(1204, 2, RTO_204_MS), other;
+	struct scene scene;
 
 	(void)state;
+	same.backoff = 0;
+	scene = thin_stream(EVENT_THIN_LINEAR, same);
 	assert_found(&scene, TIMED_RTO_LINEAR_THIN, 204, 204);
-	scene = thin_stream(0, 0, TCP_ESTABLISHED); /* not asked for: ICMP or a new RTT */
+	scene = thin_stream(0, same); /* not asked for: ICMP or a new RTT */
 	assert_nothing(&scene);
-	scene = thin_stream(EVENT_THIN_LINEAR, 0, TCP_FIN_WAIT1);
+	other = same;
+	other.state = TCP_FIN_WAIT1;
+	scene = thin_stream(EVENT_THIN_LINEAR, other);
 	assert_nothing(&scene);
+	other = same;
+	other.rto_ticks++; /* a new RTT */
+	scene = thin_stream(EVENT_THIN_LINEAR, other);
+	assert_nothing(&scene);
+	other = same;
+	other.backoff = 1; /* then it must be doubled */
+	scene = thin_stream(EVENT_THIN_LINEAR, other);
+	assert_found(&scene, TIMED_RTO_NOT_DOUBLED, 204, 408);
+	other.rto_ticks = 2 * RTO_204_MS;
+	other.header.time_ns = AT(1408);
+	scene = thin_stream(EVENT_THIN_LINEAR, other);
+	assert_nothing(&scene);
+}
+
+/* The thin stream's way begins when it is established, and where nothing was doubled before. */
+static void test_thin_stream_after_another_way(void **state)
+{
+	struct event_retransmit first = timeout_at(1000, 1, RTO_204_MS), second = timeout_at(1204, 2, RTO_204_MS);
+
+	(void)state;
+	second.backoff = 0;
+	for (int doubled = 0; doubled < 2; doubled++) {
+		struct scene scene = scene_begin();
+
+		first.header.flags = USUAL | EVENT_THIN_LINEAR;
+		first.state = doubled ? TCP_ESTABLISHED : TCP_CLOSE_WAIT;
+		first.backoff = (uint8_t)doubled;
+		retransmit(&scene, first);
+		retransmit(&scene, second);
+		assert_nothing(&scene);
+	}
 }
 
 /* ---- death by retransmission --------------------------------------------------------------------- */
@@ -328,6 +380,14 @@ static struct event_close given_up(uint64_t ms, uint8_t from, uint8_t retransmit
 	close.limit = limit;
 	close.unacked_bytes = 100;
 	return close;
+}
+
+static void window_probe(struct scene *scene, uint64_t ms, uint8_t unanswered)
+{
+	struct event_probe event = make_probe(ms, 1, PROBE_WINDOW);
+
+	event.probes_out = unanswered;
+	timed_window_probe(&scene->series, &event, &scene->facts);
 }
 
 static void judge(struct scene *scene, struct event_close close)
@@ -410,6 +470,10 @@ static void test_death_that_is_not_judged(void **state)
 	NOT_JUDGED(scene.facts.gap = true);
 	NOT_JUDGED(scene.facts.loss_ns = AT(1000));
 	NOT_JUDGED(scene.series.flags |= TIMED_DOUBT);
+	/* Its timer ran for another time than the RTO: what was to be sent did not leave the host. */
+	NOT_JUDGED(scene.series.rto_ticks = 0);
+	/* A shut window's probes, however many: no retransmissions. */
+	NOT_JUDGED(window_probe(&scene, 2300, 0); window_probe(&scene, 2400, 1); close.retransmits = 2);
 	NOT_JUDGED(retransmit(&scene, timeout_at(2300, 5, 8 * RTO_204_MS)); close.retransmits = 5);
 	scene = good;
 	judge(&scene, early);
@@ -457,6 +521,17 @@ static void test_trouble_unseen_leaves_a_doubt(void **state)
 	retransmit(&scene, timeout_at(2000, 1, RTO_204_MS));
 	judge(&scene, given_up(2500, TCP_ESTABLISHED, 1, 3));
 	assert_nothing(&scene);
+	/* What was lost longer ago than any timer runs is no part of it. */
+	scene = scene_begin();
+	scene.facts.loss_ns = AT(1000);
+	retransmit(&scene, timeout_at(240999, 1, RTO_204_MS));
+	judge(&scene, given_up(241500, TCP_ESTABLISHED, 1, 3));
+	assert_nothing(&scene);
+	scene = scene_begin();
+	scene.facts.loss_ns = AT(1000);
+	retransmit(&scene, timeout_at(241000, 1, RTO_204_MS));
+	judge(&scene, given_up(241500, TCP_ESTABLISHED, 1, 3));
+	assert_found(&scene, TIMED_RETRIES_EARLY, 500, 3000);
 }
 
 static struct scene syn_given_up_after(uint8_t backoff, uint64_t ms, uint8_t limit, uint32_t user_timeout_ms)
@@ -511,6 +586,40 @@ static void test_retries_of_the_syn(void **state)
 	assert_nothing(&scene);
 }
 
+/* With more retries than the time allows for: a quarter more and 2 s is late. */
+static void test_user_timeout_of_the_syn(void **state)
+{
+	struct scene scene = syn_given_up(4500, 5, 2000);
+
+	(void)state;
+	assert_nothing(&scene);
+	scene = syn_given_up(4501, 5, 2000);
+	assert_found(&scene, TIMED_USER_TIMEOUT_LATE, 4501, 2000);
+}
+
+/* The machine slept after the SYN: when that was must be known, and that nothing was lost since. */
+static void test_syn_of_long_ago(void **state)
+{
+	enum { ALL_SEEN, LOSS_BEFORE, LOSS_SINCE, BIRTH_UNSEEN, CASES };
+
+	(void)state;
+	for (unsigned what = ALL_SEEN; what < CASES; what++) {
+		struct scene scene = scene_begin();
+		struct event_retransmit event = timeout_at(300000, 1, RTO_1_S);
+
+		event.state = TCP_SYN_SENT;
+		scene.facts.since_ns = AT(10);
+		scene.facts.birth_seen = what != BIRTH_UNSEEN;
+		scene.facts.loss_ns = what == LOSS_BEFORE ? AT(9) : what == LOSS_SINCE ? AT(10) : 0;
+		retransmit(&scene, event);
+		judge(&scene, given_up(301010, TCP_SYN_SENT, 1, 8));
+		if (what == ALL_SEEN || what == LOSS_BEFORE)
+			assert_found(&scene, TIMED_SYN_RETRIES_EARLY, 301000, 367000);
+		else
+			assert_nothing(&scene);
+	}
+}
+
 static void test_user_timeout_of_data(void **state)
 {
 	struct scene scene = unanswered();
@@ -536,14 +645,6 @@ static void test_user_timeout_of_data(void **state)
 }
 
 /* ---- death by probes ----------------------------------------------------------------------------- */
-
-static void window_probe(struct scene *scene, uint64_t ms, uint8_t unanswered)
-{
-	struct event_probe event = make_probe(ms, 1, PROBE_WINDOW);
-
-	event.probes_out = unanswered;
-	timed_window_probe(&scene->series, &event, &scene->facts);
-}
 
 static void test_user_timeout_of_a_shut_window(void **state)
 {
@@ -574,6 +675,57 @@ static void test_user_timeout_of_a_shut_window(void **state)
 	close.probes_out = 5;
 	judge(&scene, close);
 	assert_nothing(&scene);
+}
+
+/* Two probes without an answer, too early for TCP_USER_TIMEOUT; and what differs in one thing. */
+static void test_shut_window_that_is_not_judged(void **state)
+{
+	struct event_close early = given_up(1999, TCP_ESTABLISHED, 0, 15), close;
+	struct scene good = scene_begin(), scene;
+
+	(void)state;
+	early.header.flags |= EVENT_NOTHING_IN_FLIGHT | EVENT_WINDOW_ZERO;
+	early.probes_out = 2;
+	early.user_timeout_ms = 2000;
+	window_probe(&good, 1000, 0);
+	window_probe(&good, 1400, 1);
+	NOT_JUDGED(close.user_timeout_ms = 0);
+	NOT_JUDGED(close.header.flags |= EVENT_SOCKET_DEAD); /* an orphan's number is another one */
+	NOT_JUDGED(close.probes_out = 3);                    /* one was not seen */
+	NOT_JUDGED(close.probes_out = 4);
+	NOT_JUDGED(scene.facts.loss_ns = AT(1000));
+	NOT_JUDGED(scene.series.flags |= TIMED_DOUBT);
+	NOT_JUDGED(retransmit(&scene, timeout_at(1500, 2, RTO_204_MS)));
+	scene = good;
+	judge(&scene, early);
+	assert_found(&scene, TIMED_USER_TIMEOUT_EARLY, 999, 2000);
+	close = early;
+	close.probes_out = 1; /* the second was told as it was sent */
+	judge(&scene, close);
+	assert_found(&scene, TIMED_USER_TIMEOUT_EARLY, 999, 2000);
+}
+
+/* Since when the window is shut is not clear where something was sent again before. */
+static void test_shut_window_after_other_trouble(void **state)
+{
+	struct event_close close = given_up(10000, TCP_ESTABLISHED, 0, 15);
+
+	(void)state;
+	close.header.flags |= EVENT_NOTHING_IN_FLIGHT | EVENT_WINDOW_ZERO;
+	close.probes_out = 1;
+	close.user_timeout_ms = 2000;
+	for (int trouble = 0; trouble < 2; trouble++) {
+		struct scene scene = scene_begin();
+
+		if (trouble)
+			retransmit(&scene, timeout_at(1000, 1, RTO_204_MS));
+		window_probe(&scene, 2000, 0);
+		judge(&scene, close);
+		if (trouble)
+			assert_nothing(&scene);
+		else
+			assert_found(&scene, TIMED_USER_TIMEOUT_LATE, 8000, 2000);
+	}
 }
 
 /* Idle for 60 s, then 3 probes 10 s apart: 90 s. */
@@ -612,6 +764,10 @@ static void test_keepalive_keeps_its_schedule(void **state)
 	judge(&scene, close);
 	assert_nothing(&scene);
 	close = keepalive_ends(60 * 250 - 3);
+	close.keepalive_idle_ticks = 0; /* not known */
+	judge(&scene, close);
+	assert_nothing(&scene);
+	close = keepalive_ends(60 * 250 - 3);
 	close.unacked_bytes = 1; /* another timer's */
 	judge(&scene, close);
 	assert_nothing(&scene);
@@ -635,20 +791,33 @@ static void test_user_timeout_of_keepalive(void **state)
 	close.user_timeout_ms = 60000;
 	judge(&scene, close);
 	assert_nothing(&scene);
+	/* More than seven weeks of silence are more milliseconds than a note can hold. */
+	close.silent_ticks = 1073741823;
+	judge(&scene, close);
+	assert_found(&scene, TIMED_USER_TIMEOUT_LATE, 4294967292, 60000);
+	close.silent_ticks++;
+	judge(&scene, close);
+	assert_found(&scene, TIMED_USER_TIMEOUT_LATE, UINT32_MAX, 60000);
 }
 
 /* ---- minisocks ----------------------------------------------------------------------------------- */
 
-static struct scene minisock_ends(uint64_t stood_ms, uint8_t change, uint8_t substate, uint8_t limit)
+static struct scene minisock_ends_of(uint64_t fin_wait2_ns, uint64_t stood_ms, uint8_t change, uint8_t substate,
+				     uint8_t limit)
 {
 	struct scene scene = scene_begin();
 	struct event_close close = make_close(10000, 1, TCP_FIN_WAIT2);
 	struct event_time_wait event = make_time_wait(10000 + stood_ms, 1, change, substate);
 
 	close.limit = limit;
-	scene.facts.fin_wait2_ns = AT(8000);
+	scene.facts.fin_wait2_ns = fin_wait2_ns;
 	timed_minisock(&close, &event, &scene.facts, &scene.findings);
 	return scene;
+}
+
+static struct scene minisock_ends(uint64_t stood_ms, uint8_t change, uint8_t substate, uint8_t limit)
+{
+	return minisock_ends_of(AT(8000), stood_ms, change, substate, limit);
 }
 
 /* 60 s, of which 32 + 60000 / 128 ms may be missing. */
@@ -686,6 +855,8 @@ static void test_fin_wait2_stands_for_its_limit(void **state)
 	assert_found(&scene, TIMED_FIN_WAIT2_EARLY, 58000, 60000);
 	scene = minisock_ends(2000, TIME_WAIT_EXPIRED, TCP_FIN_WAIT2, 62);
 	assert_found(&scene, TIMED_FIN_WAIT2_CUT, 4000, 62000);
+	scene = minisock_ends_of(0, 2000, TIME_WAIT_EXPIRED, TCP_FIN_WAIT2, 62); /* nobody saw when it began */
+	assert_nothing(&scene);
 	scene = minisock_ends(1900, TIME_WAIT_EXPIRED, TCP_FIN_WAIT2, 62);
 	assert_found(&scene, TIMED_FIN_WAIT2_EARLY, 1900, 2000);
 	scene = minisock_ends(60000, TIME_WAIT_EXPIRED, TCP_FIN_WAIT2, 62);
@@ -799,11 +970,13 @@ int main(void)
 		cmocka_unit_test(test_note_in_words),
 		cmocka_unit_test(test_model_is_the_kernels),
 		cmocka_unit_test(test_retransmission_before_its_rto),
+		cmocka_unit_test(test_retransmission_by_short_jiffies),
 		cmocka_unit_test(test_distance_that_tells_nothing),
 		cmocka_unit_test(test_rto_reckoned_anew_is_not_judged),
 		cmocka_unit_test(test_rto_doubles_up_to_its_bound),
 		cmocka_unit_test(test_syn_repeated_with_the_same_rto),
 		cmocka_unit_test(test_thin_stream_repeats_with_the_same_rto),
+		cmocka_unit_test(test_thin_stream_after_another_way),
 		cmocka_unit_test(test_retries_take_their_time),
 		cmocka_unit_test(test_orphan_has_retries_of_its_own),
 		cmocka_unit_test(test_death_that_is_not_judged),
@@ -811,8 +984,12 @@ int main(void)
 		cmocka_unit_test(test_trouble_unseen_leaves_a_doubt),
 		cmocka_unit_test(test_retries_of_the_syn),
 		cmocka_unit_test(test_more_retries_than_bits),
+		cmocka_unit_test(test_user_timeout_of_the_syn),
+		cmocka_unit_test(test_syn_of_long_ago),
 		cmocka_unit_test(test_user_timeout_of_data),
 		cmocka_unit_test(test_user_timeout_of_a_shut_window),
+		cmocka_unit_test(test_shut_window_that_is_not_judged),
+		cmocka_unit_test(test_shut_window_after_other_trouble),
 		cmocka_unit_test(test_keepalive_keeps_its_schedule),
 		cmocka_unit_test(test_user_timeout_of_keepalive),
 		cmocka_unit_test(test_time_wait_stands_for_a_minute),
