@@ -316,10 +316,8 @@ static void a_diagnosis_is_there_or_not(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(all_reports_come_with_memory),
-		cmocka_unit_test(a_tracker_lives_with_what_it_gets),
-		cmocka_unit_test(a_tally_counts_what_it_drops),
-		cmocka_unit_test(a_connection_lives_without_its_stack),
+		cmocka_unit_test(all_reports_come_with_memory), cmocka_unit_test(a_tracker_lives_with_what_it_gets),
+		cmocka_unit_test(a_tally_counts_what_it_drops), cmocka_unit_test(a_connection_lives_without_its_stack),
 		cmocka_unit_test(a_diagnosis_is_there_or_not),
 	};
 

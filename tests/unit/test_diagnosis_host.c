@@ -213,7 +213,7 @@ static void alter_netns(struct event_existing *event)
 
 static void only_what_holds_a_port_there_counts(void **state)
 {
-	static void (*const alters[])(struct event_existing *event) = {
+	static void (*const alters[])(struct event_existing * event) = {
 		alter_local_port, alter_remote_port, alter_place, alter_local_address, alter_netns,
 	};
 

@@ -366,8 +366,7 @@ static void the_surest_and_the_oldest_of_them(void **state)
 		diagnose(&d, 1);
 		assert_int_equal(only(&d, FINDING_HALF_OPEN_UNACKED)->certainty, cases[i].certainty);
 		assert_int_equal(d.findings[0].process_count, 2);
-		assert_int_equal(d.findings[0].since_ns,
-				 cases[i].oldest_s ? AT(1) - cases[i].oldest_s * NS_PER_S : 0);
+		assert_int_equal(d.findings[0].since_ns, cases[i].oldest_s ? AT(1) - cases[i].oldest_s * NS_PER_S : 0);
 		diagnosed_end(&d);
 	}
 }
