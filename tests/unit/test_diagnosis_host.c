@@ -65,6 +65,7 @@ static void a_step_without_a_run_is_none(void **state)
 	assert_false(diagnosis_step(d.diagnosis, d.fixture.tracker, 1000));
 	assert_int_equal(diagnosis_findings(d.diagnosis, &count)->count, 1);
 	assert_int_equal(count, 1);
+	assert_false(diagnosis_findings(d.diagnosis, &count)->has_growth); /* it is the first one still */
 	diagnosis_begin(d.diagnosis, AT(2), NULL, NULL);
 	assert_true(diagnosis_is_running(d.diagnosis));
 	assert_int_equal(diagnosis_findings(d.diagnosis, &count)->count, 1);
@@ -226,6 +227,28 @@ static void only_what_holds_a_port_there_counts(void **state)
 		ports_begin();
 		connect_all(MANY + 1, alters[i]);
 		assert_int_equal(only(&d, FINDING_PORT_EXHAUSTION)->count, MANY);
+		diagnosed_end(&d);
+	}
+}
+
+/* Bound to a port each, and connected to nothing: no destination has used them up. */
+static void bound_ones_go_nowhere(void **state)
+{
+	(void)state;
+	for (int bound = 0; bound < 2; bound++) {
+		ports_begin();
+		for (uint64_t cookie = 1; cookie <= MANY; cookie++) {
+			struct event_existing event = connected(cookie);
+
+			if (bound)
+				alter_remote_port(&event);
+			feed(&d.fixture, &event);
+		}
+		diagnose(&d, 2);
+		if (bound)
+			none(&d);
+		else
+			only(&d, FINDING_PORT_EXHAUSTION);
 		diagnosed_end(&d);
 	}
 }
@@ -406,6 +429,7 @@ int main(void)
 		cmocka_unit_test(orphans_of_who_can_tell),
 		cmocka_unit_test(more_namespaces_than_have_room),
 		cmocka_unit_test(only_what_holds_a_port_there_counts),
+		cmocka_unit_test(bound_ones_go_nowhere),
 		cmocka_unit_test(an_ended_one_holds_no_port),
 		cmocka_unit_test(served_connections_use_no_port),
 		cmocka_unit_test(each_namespace_has_its_own_range),

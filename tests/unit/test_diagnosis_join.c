@@ -371,19 +371,20 @@ static void the_surest_and_the_oldest_of_them(void **state)
 	}
 }
 
-/* Whose process is not known belongs to nobody's finding, though it goes to the same place. */
+/* Whose process is not known belongs to nobody's finding, not even to that of root's processes without a name. */
 static void what_nobody_owns_stays_apart(void **state)
 {
-	struct event_existing event = leaked(1, 0, false);
-
 	(void)state;
 	diagnosed_begin(&d);
-	event.source = EXISTING_TCP;
-	event.forked_from = 0;
-	memset(event.comm, 0, sizeof(event.comm));
-	feed(&d.fixture, &event);
-	FEED(&d.fixture, leaked(2, WORKER, false));
-	FEED(&d.fixture, leaked(3, WORKER + 1, false));
+	for (uint64_t cookie = 1; cookie <= 3; cookie++) {
+		struct event_existing event = leaked(cookie, WORKER + (uint32_t)cookie, false);
+
+		if (cookie == 1)
+			event.source = EXISTING_TCP;
+		event.uid = 0;
+		memset(event.comm, 0, sizeof(event.comm));
+		feed(&d.fixture, &event);
+	}
 	diagnose(&d, 1000);
 	assert_int_equal(d.count, 2);
 	assert_int_equal(d.findings[0].process_count, 2);

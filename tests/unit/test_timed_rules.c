@@ -763,8 +763,8 @@ static void test_keepalive_keeps_its_schedule(void **state)
 	close.header.flags &= (__u16)~EVENT_KEEPALIVE_ON;
 	judge(&scene, close);
 	assert_nothing(&scene);
-	close = keepalive_ends(60 * 250 - 3);
-	close.keepalive_idle_ticks = 0; /* not known */
+	close = keepalive_ends(10 * 250);
+	close.keepalive_idle_ticks = 0; /* not known, so neither is the whole time */
 	judge(&scene, close);
 	assert_nothing(&scene);
 	close = keepalive_ends(60 * 250 - 3);
@@ -802,22 +802,16 @@ static void test_user_timeout_of_keepalive(void **state)
 
 /* ---- minisocks ----------------------------------------------------------------------------------- */
 
-static struct scene minisock_ends_of(uint64_t fin_wait2_ns, uint64_t stood_ms, uint8_t change, uint8_t substate,
-				     uint8_t limit)
+static struct scene minisock_ends(uint64_t stood_ms, uint8_t change, uint8_t substate, uint8_t limit)
 {
 	struct scene scene = scene_begin();
 	struct event_close close = make_close(10000, 1, TCP_FIN_WAIT2);
 	struct event_time_wait event = make_time_wait(10000 + stood_ms, 1, change, substate);
 
 	close.limit = limit;
-	scene.facts.fin_wait2_ns = fin_wait2_ns;
+	scene.facts.fin_wait2_ns = AT(8000);
 	timed_minisock(&close, &event, &scene.facts, &scene.findings);
 	return scene;
-}
-
-static struct scene minisock_ends(uint64_t stood_ms, uint8_t change, uint8_t substate, uint8_t limit)
-{
-	return minisock_ends_of(AT(8000), stood_ms, change, substate, limit);
 }
 
 /* 60 s, of which 32 + 60000 / 128 ms may be missing. */
@@ -855,13 +849,30 @@ static void test_fin_wait2_stands_for_its_limit(void **state)
 	assert_found(&scene, TIMED_FIN_WAIT2_EARLY, 58000, 60000);
 	scene = minisock_ends(2000, TIME_WAIT_EXPIRED, TCP_FIN_WAIT2, 62);
 	assert_found(&scene, TIMED_FIN_WAIT2_CUT, 4000, 62000);
-	scene = minisock_ends_of(0, 2000, TIME_WAIT_EXPIRED, TCP_FIN_WAIT2, 62); /* nobody saw when it began */
-	assert_nothing(&scene);
 	scene = minisock_ends(1900, TIME_WAIT_EXPIRED, TCP_FIN_WAIT2, 62);
 	assert_found(&scene, TIMED_FIN_WAIT2_EARLY, 1900, 2000);
 	scene = minisock_ends(60000, TIME_WAIT_EXPIRED, TCP_FIN_WAIT2, 62);
 	assert_nothing(&scene);
 	scene = minisock_ends(200000, TIME_WAIT_EXPIRED, TCP_FIN_WAIT2, 255);
+	assert_nothing(&scene);
+}
+
+/* The clock counts from the boot: that nobody saw when FIN_WAIT2 began is not that it began then. */
+static void test_fin_wait2_soon_after_the_boot(void **state)
+{
+	struct event_close close = make_close(0, 1, TCP_FIN_WAIT2);
+	struct event_time_wait event = make_time_wait(0, 1, TIME_WAIT_EXPIRED, TCP_FIN_WAIT2);
+	struct scene scene = scene_begin();
+
+	(void)state;
+	close.limit = 62;
+	close.header.time_ns = 30 * NS_PER_S;
+	event.header.time_ns = 32 * NS_PER_S;
+	scene.facts.fin_wait2_ns = 28 * NS_PER_S;
+	timed_minisock(&close, &event, &scene.facts, &scene.findings);
+	assert_found(&scene, TIMED_FIN_WAIT2_CUT, 4000, 62000);
+	scene.facts.fin_wait2_ns = 0;
+	timed_minisock(&close, &event, &scene.facts, &scene.findings);
 	assert_nothing(&scene);
 }
 
@@ -994,6 +1005,7 @@ int main(void)
 		cmocka_unit_test(test_user_timeout_of_keepalive),
 		cmocka_unit_test(test_time_wait_stands_for_a_minute),
 		cmocka_unit_test(test_fin_wait2_stands_for_its_limit),
+		cmocka_unit_test(test_fin_wait2_soon_after_the_boot),
 		cmocka_unit_test(test_worst_of_a_rule_is_kept),
 		cmocka_unit_test(test_loss_told_after_the_close),
 		cmocka_unit_test(test_time_wait_revised_only_for_a_finding),
