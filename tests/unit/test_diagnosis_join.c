@@ -376,8 +376,9 @@ static void what_nobody_owns_stays_apart(void **state)
 {
 	(void)state;
 	diagnosed_begin(&d);
+	FEED(&d.fixture, make_listen(0, 999));
 	for (uint64_t cookie = 1; cookie <= 3; cookie++) {
-		struct event_existing event = leaked(cookie, WORKER + (uint32_t)cookie, false);
+		struct event_existing event = leaked(cookie, WORKER + (uint32_t)cookie, true);
 
 		if (cookie == 1)
 			event.source = EXISTING_TCP;
