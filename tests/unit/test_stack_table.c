@@ -61,6 +61,10 @@ static void equal_hashes_are_not_equal_stacks(void **state)
 	struct event_stack pairs[4][2] = {{one, one}, {one, one}, {one, one}, {one, one}};
 
 	(void)state;
+	if (__BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__) {
+		print_message("these pairs were found for words of another byte order\n");
+		skip();
+	}
 	pairs[0][0].header.pid = 14318;
 	pairs[0][1].header.pid = 104345;
 	pairs[1][1].call = STACK_ACCEPT;
