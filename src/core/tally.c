@@ -77,8 +77,9 @@ static uint32_t items_of_close(const struct event_close *event)
 		return 0;
 	if (is_synchronised(event->old_state))
 		items |= TALLY(ESTABLISHED_RESET);
+	/* What came with the SYN of TCP Fast Open may be unread in SYN_RECV; in SYN_SENT nothing has come. */
 	if (closing && !(flags & EVENT_REPAIR)) {
-		if (event->unread_bytes && !opening)
+		if (event->unread_bytes && event->old_state != TCP_SYN_SENT)
 			items |= TALLY(ABORT_ON_CLOSE);
 		else if (flags & EVENT_LINGER_ZERO)
 			items |= TALLY(ABORT_ON_DATA);

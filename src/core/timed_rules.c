@@ -175,7 +175,7 @@ static void series_timeout(struct timed_series *series, const struct event_retra
 /* A tail loss probe, or an answer to what an ACK told: no timeout, but the trouble may have begun with it. */
 static void series_other(struct timed_series *series, const struct event_retransmit *event)
 {
-	bool loss_probe = event->pending_timer == PENDING_LOSS_PROBE && !event->retransmits;
+	bool loss_probe = event->pending_timer == PENDING_LOSS_PROBE;
 
 	if (event->retransmits != series->count || !series->count)
 		series_set(series, 0, TIMED_WHOLE);
@@ -227,9 +227,10 @@ void timed_window_probe(struct timed_series *series, const struct event_probe *e
 
 /* ---- death by a timer --------------------------------------------------------------------------- */
 
+/* Of one that has begun. */
 static bool series_is_known(const struct timed_series *series, const struct timed_facts *facts)
 {
-	return series->first_ns && series->flags & TIMED_WHOLE && !(series->flags & TIMED_DOUBT) &&
+	return series->flags & TIMED_WHOLE && !(series->flags & TIMED_DOUBT) &&
 	       !(facts->loss_ns && facts->loss_ns >= series->first_ns);
 }
 
@@ -366,8 +367,8 @@ void timed_close(const struct timed_series *series, const struct event_close *cl
 		return; /* nothing is left to be sent */
 	} else if (close->probes_out && flags & EVENT_NOTHING_IN_FLIGHT) {
 		probe_death_judge(series, close, facts, findings);
-	} else if (close->retransmits && series->count == close->retransmits && !(series->flags & TIMED_PROBES) &&
-		   series->rto_ticks && series_is_known(series, facts)) {
+	} else if (close->retransmits && series->count == close->retransmits && series->rto_ticks &&
+		   series_is_known(series, facts)) { /* window probes leave no RTO */
 		if (close->old_state == TCP_SYN_SENT)
 			syn_death_judge(series, close, facts, findings);
 		else if (!(flags & EVENT_WINDOW_ZERO)) /* else the silence decides (tcp_rtx_probe0_timed_out()) */

@@ -8,8 +8,9 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "core/stack_table.h"
 #include "core/tally.h"
-#include "core_fixture.h"
+#include "diagnosis_fixture.h"
 #include "tracker_checks.h"
 
 #define LISTENER   1
@@ -242,12 +243,82 @@ static void a_tally_counts_what_it_drops(void **state)
 	fixture_end(&fixture);
 }
 
+/* ---- stacks ------------------------------------------------------------------------------------------- */
+
+/* Each of them is kept with its connection, or its connection has none. */
+static bool stacks_live(void)
+{
+	struct tracker_config config = {1000, SETTLE_MS * NS_PER_MS, TICK_NS, 42, true};
+	unsigned kept = 0;
+
+	fixture.tracker = tracker_create(&config, fixture_keep, &fixture);
+	if (!fixture.tracker)
+		return false;
+	for (uint64_t cookie = 1; cookie <= 4; cookie++) {
+		const struct connection *connection;
+		const struct stack *stack;
+
+		client_opens(&fixture, cookie, cookie, (uint16_t)(4000 + cookie));
+		FEED(&fixture, make_stack(cookie, cookie, STACK_CONNECT, cookie, 3));
+		connection = tracker_find(fixture.tracker, cookie);
+		stack = connection ? tracker_stack(fixture.tracker, connection) : NULL;
+		if (stack)
+			assert_int_equal(stack->frames[0].place, 100 * cookie);
+		kept += stack != NULL;
+	}
+	assert_true(plan.hit || kept == 4);
+	assert_true(plan.lasting || kept >= 3); /* the next one finds memory again */
+	tracker_destroy(fixture.tracker);
+	return true;
+}
+
+static void a_connection_lives_without_its_stack(void **state)
+{
+	unsigned refused, count = sweep(stacks_live, false, &refused);
+
+	(void)state;
+	print_message("stacks: %u allocations, %u of them at the tracker's creation\n", count, refused);
+	assert_true(count >= refused + 4);
+	assert_int_equal(sweep(stacks_live, true, &refused), count);
+}
+
+/* ---- the diagnosis -------------------------------------------------------------------------------------- */
+
+static bool diagnosis_lives(void)
+{
+	struct diagnosis_limits limits;
+	struct diagnosis *diagnosis, *copy;
+
+	diagnosis_limits_init(&limits);
+	diagnosis = diagnosis_create(&limits, 42);
+	if (!diagnosis)
+		return false;
+	limits.probes++;
+	copy = diagnosis_copy(diagnosis, &limits);
+	assert_true(copy || plan.hit);
+	assert_int_equal(diagnosis_limits(diagnosis)->probes, limits.probes - 1);
+	if (copy)
+		assert_int_equal(diagnosis_limits(copy)->probes, limits.probes);
+	diagnosis_destroy(copy);
+	diagnosis_destroy(diagnosis);
+	return true;
+}
+
+static void a_diagnosis_is_there_or_not(void **state)
+{
+	unsigned refused;
+
+	(void)state;
+	assert_int_equal(sweep(diagnosis_lives, false, &refused), 2);
+	assert_int_equal(refused, 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(all_reports_come_with_memory),
-		cmocka_unit_test(a_tracker_lives_with_what_it_gets),
-		cmocka_unit_test(a_tally_counts_what_it_drops),
+		cmocka_unit_test(all_reports_come_with_memory), cmocka_unit_test(a_tracker_lives_with_what_it_gets),
+		cmocka_unit_test(a_tally_counts_what_it_drops), cmocka_unit_test(a_connection_lives_without_its_stack),
+		cmocka_unit_test(a_diagnosis_is_there_or_not),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

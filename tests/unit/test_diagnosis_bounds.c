@@ -69,6 +69,33 @@ static void owners_without_number(void **state)
 	diagnosed_end(&d);
 }
 
+/* What comes after the connections has no room then, however urgent: it is counted. */
+static void no_room_for_the_host(void **state)
+{
+	struct diagnosis_netns full = {NETNS, 90, 100, 95, 100, 32768, 32867};
+	const struct diagnosis_totals *totals;
+
+	(void)state;
+	for (uint32_t owners = DIAGNOSIS_GROUPS_MAX - 3; owners <= DIAGNOSIS_GROUPS_MAX; owners += 3) {
+		bool room = owners < DIAGNOSIS_GROUPS_MAX;
+
+		diagnosed_begin(&d);
+		diagnosis_netns_add(d.diagnosis, &full);
+		for (uint32_t i = 1; i <= owners; i++)
+			leaked(i, 1000 + i);
+		diagnose(&d, 1);
+		check_sums();
+		totals = diagnosis_totals(d.diagnosis);
+		assert_int_equal(totals->suspects[FINDING_PORT_EXHAUSTION], owners);
+		assert_int_equal(totals->others[FINDING_PORT_EXHAUSTION], room ? 0 : owners);
+		assert_int_equal(totals->suspects[FINDING_TIME_WAIT_PRESSURE], 90);
+		assert_int_equal(totals->others[FINDING_TIME_WAIT_PRESSURE], room ? 0 : 90);
+		assert_int_equal(totals->others[FINDING_ORPHAN_PRESSURE], room ? 0 : 95);
+		assert_int_equal(finding_of(&d, FINDING_PORT_EXHAUSTION) != NULL, room);
+		diagnosed_end(&d);
+	}
+}
+
 static void peers_without_number(void **state)
 {
 	struct connection_report report = {.family = 6, .revision = 1, .cause = CAUSE_RST_RECEIVED, .end_ns = AT(1)};
@@ -245,9 +272,13 @@ static void random_hosts(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(owners_without_number), cmocka_unit_test(peers_without_number),
-		cmocka_unit_test(a_part_of_them),        cmocka_unit_test(a_copy_goes_on_from_what_it_knows),
-		cmocka_unit_test(a_hundred_thousand),    cmocka_unit_test(random_hosts),
+		cmocka_unit_test(owners_without_number),
+		cmocka_unit_test(no_room_for_the_host),
+		cmocka_unit_test(peers_without_number),
+		cmocka_unit_test(a_part_of_them),
+		cmocka_unit_test(a_copy_goes_on_from_what_it_knows),
+		cmocka_unit_test(a_hundred_thousand),
+		cmocka_unit_test(random_hosts),
 	};
 
 	return cmocka_run_group_tests_name("diagnosis_bounds", tests, NULL, NULL);

@@ -308,13 +308,184 @@ static void stacks_of_all_workers(void **state)
 	diagnosed_end(&d);
 }
 
+/* One who has fewer than all that are named, after them: counted, not named. */
+static void who_has_least_is_not_named(void **state)
+{
+	const uint32_t workers = FINDING_PROCESSES_MAX + 2;
+	const struct finding *finding;
+	uint64_t cookie = 0;
+
+	(void)state;
+	diagnosed_begin(&d);
+	for (uint32_t worker = 1; worker <= workers; worker++)
+		for (uint32_t i = worker; i <= workers; i++)
+			FEED(&d.fixture, leaked(++cookie, WORKER + worker, false));
+	diagnose(&d, 1000);
+	finding = only(&d, FINDING_CLOSE_WAIT_LEAK);
+	assert_int_equal(finding->count, workers * (workers + 1) / 2);
+	assert_int_equal(finding->process_count, workers);
+	for (uint32_t i = 0; i < FINDING_PROCESSES_MAX; i++) {
+		assert_int_equal(finding->processes[i].pid, WORKER + 1 + i);
+		assert_int_equal(finding->processes[i].count, workers - i);
+	}
+	diagnosed_end(&d);
+}
+
+/* Data of a worker's that is not acknowledged: so many times sent again, the peer silent for so long. */
+static void unanswered(uint64_t cookie, uint8_t retransmits, uint32_t silent_ticks)
+{
+	struct event_existing event = leaked(cookie, WORKER + (uint32_t)cookie, false);
+
+	event.state = TCP_ESTABLISHED;
+	event.unacked_bytes = 100;
+	event.retransmits = retransmits;
+	event.silent_ticks = silent_ticks;
+	feed(&d.fixture, &event);
+}
+
+/* It is as sure as the surest of them, and as old as the oldest of those whose age is known, whoever comes first. */
+static void the_surest_and_the_oldest_of_them(void **state)
+{
+	static const struct {
+		uint8_t retransmits[2];
+		uint32_t silent_s[2]; /* 0: not known */
+		enum finding_certainty certainty;
+		uint32_t oldest_s;
+	} cases[] = {
+		{{3, 3}, {20, 30}, CERTAINTY_POSSIBLE, 30}, {{3, 5}, {30, 20}, CERTAINTY_LIKELY, 30},
+		{{5, 3}, {20, 0}, CERTAINTY_LIKELY, 20},    {{3, 3}, {0, 20}, CERTAINTY_POSSIBLE, 20},
+		{{3, 3}, {0, 0}, CERTAINTY_POSSIBLE, 0},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		diagnosed_begin(&d);
+		for (unsigned k = 0; k < 2; k++)
+			unanswered(k + 1, cases[i].retransmits[k],
+				   cases[i].silent_s[k] ? TICKS(cases[i].silent_s[k] * 1000) : UINT32_MAX);
+		diagnose(&d, 1);
+		assert_int_equal(only(&d, FINDING_HALF_OPEN_UNACKED)->certainty, cases[i].certainty);
+		assert_int_equal(d.findings[0].process_count, 2);
+		assert_int_equal(d.findings[0].since_ns, cases[i].oldest_s ? AT(1) - cases[i].oldest_s * NS_PER_S : 0);
+		diagnosed_end(&d);
+	}
+}
+
+/* Whose process is not known belongs to nobody's finding, not even to that of root's processes without a name. */
+static void what_nobody_owns_stays_apart(void **state)
+{
+	(void)state;
+	diagnosed_begin(&d);
+	FEED(&d.fixture, make_listen(0, 999));
+	for (uint64_t cookie = 1; cookie <= 3; cookie++) {
+		struct event_existing event = leaked(cookie, WORKER + (uint32_t)cookie, true);
+
+		if (cookie == 1)
+			event.source = EXISTING_TCP;
+		event.uid = 0;
+		memset(event.comm, 0, sizeof(event.comm));
+		feed(&d.fixture, &event);
+	}
+	diagnose(&d, 1000);
+	assert_int_equal(d.count, 2);
+	assert_int_equal(d.findings[0].process_count, 2);
+	assert_int_equal(d.findings[1].process_count, 0);
+	assert_int_equal(d.findings[1].count, 1);
+	diagnosed_end(&d);
+}
+
+/* Of two processes, the second goes to two addresses of the prefix. */
+static void the_prefix_where_one_worker_goes_to_several(void **state)
+{
+	struct event_existing event;
+
+	(void)state;
+	for (int several = 0; several < 2; several++) {
+		diagnosed_begin(&d);
+		FEED(&d.fixture, leaked(1, WORKER + 1, false));
+		FEED(&d.fixture, leaked(2, WORKER + 2, false));
+		event = leaked(3, WORKER + 2, false);
+		if (several)
+			host_alter(&event);
+		feed(&d.fixture, &event);
+		diagnose(&d, 1000);
+		assert_int_equal(only(&d, FINDING_CLOSE_WAIT_LEAK)->process_count, 2);
+		assert_int_equal(d.findings[0].destination.bits, several ? 24 : 32);
+		diagnosed_end(&d);
+	}
+}
+
+/* One that the listener at 10.0.0.`host` serves. */
+static void serve(uint64_t cookie, uint32_t pid, uint8_t host)
+{
+	struct event_existing event = leaked(cookie, pid, true);
+
+	memset(event.tuple.local, 0, sizeof(event.tuple.local));
+	event.tuple.local[0] = 10;
+	event.tuple.local[3] = host;
+	event.forked_from = 0;
+	feed(&d.fixture, &event);
+}
+
+/* Workers that have one listener in common, and one of them another one besides: which it is is not clear then. */
+static void several_listeners_of_one_process(void **state)
+{
+	static const struct {
+		uint8_t hosts[3]; /* of the first worker's, twice, and of the second's */
+		uint32_t findings;
+	} cases[] = {{{1, 1, 1}, 1}, {{1, 2, 1}, 2}, {{2, 1, 1}, 2}, {{1, 1, 2}, 2}};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		diagnosed_begin(&d);
+		listen_at(901, 1);
+		listen_at(902, 2);
+		for (uint64_t cookie = 1; cookie <= 3; cookie++)
+			serve(cookie, WORKER + (cookie == 3), cases[i].hosts[cookie - 1]);
+		serve(4, WORKER, cases[i].hosts[0]); /* one more does not make it clear again */
+		diagnose(&d, 1000);
+		assert_int_equal(d.count, cases[i].findings);
+		diagnosed_end(&d);
+	}
+}
+
+/* FINs of two workers, of whom only the second's were sent often enough to be worth saying one by one. */
+static void a_pile_up_that_began_with_another_worker(void **state)
+{
+	(void)state;
+	for (unsigned count = 19; count <= 20; count++) {
+		diagnosed_begin(&d);
+		for (uint64_t cookie = 1; cookie <= count; cookie++) {
+			struct event_existing event = leaked(cookie, WORKER + (cookie > 10), false);
+
+			event.state = TCP_LAST_ACK;
+			event.retransmits = cookie > 10 ? 3 : 2;
+			feed(&d.fixture, &event);
+		}
+		diagnose(&d, 1000);
+		only(&d, count < 20 ? FINDING_FIN_UNANSWERED : FINDING_LAST_ACK_PILEUP);
+		assert_int_equal(d.findings[0].count, count < 20 ? 9 : 20);
+		diagnosed_end(&d);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(by_their_parent),         cmocka_unit_test(by_their_listener),
-		cmocka_unit_test(not_by_a_port_alone),     cmocka_unit_test(who_has_most_comes_first),
-		cmocka_unit_test(pile_ups_of_all_workers), cmocka_unit_test(it_stays_itself),
-		cmocka_unit_test(one_address_or_a_prefix), cmocka_unit_test(stacks_of_all_workers),
+		cmocka_unit_test(by_their_parent),
+		cmocka_unit_test(by_their_listener),
+		cmocka_unit_test(not_by_a_port_alone),
+		cmocka_unit_test(who_has_most_comes_first),
+		cmocka_unit_test(it_stays_itself),
+		cmocka_unit_test(one_address_or_a_prefix),
+		cmocka_unit_test(pile_ups_of_all_workers),
+		cmocka_unit_test(stacks_of_all_workers),
+		cmocka_unit_test(who_has_least_is_not_named),
+		cmocka_unit_test(the_surest_and_the_oldest_of_them),
+		cmocka_unit_test(what_nobody_owns_stays_apart),
+		cmocka_unit_test(the_prefix_where_one_worker_goes_to_several),
+		cmocka_unit_test(several_listeners_of_one_process),
+		cmocka_unit_test(a_pile_up_that_began_with_another_worker),
 	};
 
 	return cmocka_run_group_tests_name("diagnosis_join", tests, NULL, NULL);

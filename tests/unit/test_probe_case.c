@@ -84,6 +84,28 @@ static void answered_is_alive(void **state)
 	assert_int_equal(probe.answered_ns, 60 * MS);
 }
 
+/* Jiffies are what the kernel reckons in: an answer is never told finer, nor as one from before the beginning. */
+static void an_answer_takes_a_tick_at_least(void **state)
+{
+	static const struct {
+		uint32_t silent_ticks; /* 100 ms after the beginning */
+		uint64_t answered_ns;
+	} cases[] = {{10, 60 * MS}, {23, 8 * MS}, {24, 4 * MS}, {25, 4 * MS}, {30, 4 * MS}};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct probe_case probe = begun(&plan, idle());
+		struct probe_sample sample = probe.first;
+
+		sample.time_ns += 100 * MS;
+		sample.heard_ticks++;
+		sample.silent_ticks = cases[i].silent_ticks;
+		probe_case_sample(&probe, &plan, &sample);
+		assert_int_equal(probe.verdict, PROBE_ALIVE);
+		assert_int_equal(probe.answered_ns, cases[i].answered_ns);
+	}
+}
+
 static void silence_takes_all_probes_and_time(void **state)
 {
 	struct probe_case probe = begun(&plan, idle());
@@ -98,6 +120,21 @@ static void silence_takes_all_probes_and_time(void **state)
 	assert_int_equal(later(&probe, &plan, 2620 * MS, 3), PROBE_SILENT);
 	assert_int_equal(probe.probes, 3);
 	assert_false(probe.killed);
+}
+
+/* Where the kernel itself ends what does not answer, it is waited for: so long, and one probe more. */
+static void reaping_leaves_the_end_to_the_kernel(void **state)
+{
+	struct probe_case probe = begun(&reaping, idle());
+
+	(void)state;
+	assert_int_equal(later(&probe, &reaping, 2010 * MS, 3), PROBE_PENDING);
+	assert_int_equal(later(&probe, &reaping, 5990 * MS, 3), PROBE_PENDING);
+	assert_int_equal(later(&probe, &reaping, 6000 * MS, 3), PROBE_SILENT);
+	assert_false(probe.killed);
+	probe = begun(&reaping, idle());
+	assert_int_equal(later(&probe, &reaping, 6000 * MS, 1), PROBE_NOT_PROBED);
+	assert_int_equal(probe.reason, PROBE_REASON_NOT_DUE);
 }
 
 /* What an earlier probing left unanswered is not ours. */
@@ -141,6 +178,8 @@ static void own_keepalive_keeps_its_last_probe(void **state)
 	assert_int_equal(opened(&plan, sample).limit, 1);
 	sample.probes_out = 2;
 	assert_int_equal(opened(&plan, sample).reason, PROBE_REASON_OWN_LIMIT);
+	for (sample.probes_out = 3; sample.probes_out < 6; sample.probes_out++) /* its limit was lowered meanwhile */
+		assert_int_equal(opened(&plan, sample).reason, PROBE_REASON_OWN_LIMIT);
 	assert_int_equal(opened(&reaping, sample).verdict, PROBE_PENDING);
 	sample.settings.keepalive = 0;
 	assert_int_equal(opened(&plan, sample).limit, 3);
@@ -240,6 +279,16 @@ static void what_changed_before_the_beginning(void **state)
 	assert_int_equal(probe.verdict, PROBE_PENDING);
 	assert_int_equal(probe.means, PROBE_BY_OWN);
 	assert_int_equal(later(&probe, &plan, 4 * S, 0), PROBE_PENDING);
+	/* What made the kernel's side refuse is over already: another time. */
+	probe = opened(&plan, idle());
+	sample.unacked_bytes = 0;
+	probe_case_begin(&probe, &plan, &sample);
+	assert_int_equal(probe.verdict, PROBE_NOT_PROBED);
+	assert_int_equal(probe.reason, PROBE_REASON_CHANGED);
+	probe = opened(&plan, idle());
+	sample.state = TCP_LAST_ACK;
+	probe_case_begin(&probe, &plan, &sample);
+	assert_int_equal(probe.reason, PROBE_REASON_STATE);
 	probe = opened(&plan, idle());
 	sample.result = PROBE_DONE_IN_PART;
 	sample.error = -22;
@@ -271,6 +320,18 @@ static void ends_are_told_apart(void **state)
 		assert_int_equal(probe.answered_ns, 20 * MS);
 		assert_int_equal(probe.probes, ends[i].killed ? 3 : 0);
 	}
+}
+
+/* The end was taken down before the sample that the probing begins with. */
+static void an_end_before_the_beginning(void **state)
+{
+	struct probe_case probe = begun(&plan, idle());
+	struct probe_end end = {.time_ns = NOW - 1, .error = 104};
+
+	(void)state;
+	probe_case_missed(&probe, &end);
+	assert_int_equal(probe.verdict, PROBE_RESET);
+	assert_int_equal(probe.answered_ns, 0);
 }
 
 /* An iterator may pass over a socket, but not time and again. */
@@ -353,7 +414,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(answered_is_alive),
+		cmocka_unit_test(an_answer_takes_a_tick_at_least),
 		cmocka_unit_test(silence_takes_all_probes_and_time),
+		cmocka_unit_test(reaping_leaves_the_end_to_the_kernel),
 		cmocka_unit_test(probes_of_before_do_not_count),
 		cmocka_unit_test(too_many_unanswered_are_left_alone),
 		cmocka_unit_test(own_keepalive_keeps_its_last_probe),
@@ -363,6 +426,7 @@ int main(void)
 		cmocka_unit_test(settings_out_of_range_are_left_alone),
 		cmocka_unit_test(what_changed_before_the_beginning),
 		cmocka_unit_test(ends_are_told_apart),
+		cmocka_unit_test(an_end_before_the_beginning),
 		cmocka_unit_test(missed_once_is_not_gone),
 		cmocka_unit_test(line_of_a_silent_one),
 		cmocka_unit_test(line_of_nothing),

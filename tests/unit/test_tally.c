@@ -66,6 +66,9 @@ static void failed_opens(void **state)
 	assert_int_equal(ITEMS(event, NULL), TALLY(CONNECT_UNSENT));
 	event.unacked_bytes = 1;
 	assert_int_equal(ITEMS(event, NULL), 0);
+	event.unacked_bytes = 0;
+	event.header.flags = FLAGS_SOFTIRQ; /* no task: nobody connects */
+	assert_int_equal(ITEMS(event, NULL), 0);
 }
 
 static void established(void **state)
@@ -79,7 +82,9 @@ static void established(void **state)
 	assert_int_equal(ITEMS(closed(TCP_CLOSE_WAIT, EPIPE, FLAGS_SOFTIRQ), NULL),
 			 TALLY(ESTABLISHED_LEFT) | TALLY(ESTABLISHED_RESET));
 	assert_int_equal(ITEMS(closed(TCP_LAST_ACK, 0, EVENT_SOCKET_DEAD), NULL), 0);
-	assert_int_equal(ITEMS(closed(TCP_LISTEN, 0, FLAGS_CLOSER), NULL), 0);
+	/* What was never open, whatever else is told of it. */
+	assert_int_equal(ITEMS(closed(TCP_LISTEN, ETIMEDOUT, FLAGS_CLOSER | EVENT_LINGER_ZERO), NULL), 0);
+	assert_int_equal(ITEMS(closed(TCP_CLOSE, ETIMEDOUT, FLAGS_CLOSER | EVENT_LINGER_ZERO), NULL), 0);
 }
 
 static void aborts(void **state)
@@ -98,6 +103,14 @@ static void aborts(void **state)
 	assert_int_equal(ITEMS(closed(TCP_FIN_WAIT2, 0, FLAGS_CLOSER | EVENT_LINGER_ZERO), NULL), TALLY(ABORT_ON_DATA));
 	assert_int_equal(ITEMS(closed(TCP_SYN_SENT, 0, FLAGS_CLOSER | EVENT_LINGER_ZERO), NULL), TALLY(ABORT_ON_DATA));
 	assert_int_equal(ITEMS(closed(TCP_FIN_WAIT2, 0, FLAGS_CLOSER), NULL), 0);
+	/* What came with the SYN of TCP Fast Open was not read; in SYN_SENT nothing can have come. */
+	unread = closed(TCP_SYN_RECV, 0, FLAGS_CLOSER);
+	unread.unread_bytes = 5;
+	assert_int_equal(ITEMS(unread, NULL), TALLY(ABORT_ON_CLOSE));
+	unread.header.flags |= EVENT_LINGER_ZERO;
+	assert_int_equal(ITEMS(unread, NULL), TALLY(ABORT_ON_CLOSE));
+	unread.old_state = TCP_SYN_SENT;
+	assert_int_equal(ITEMS(unread, NULL), TALLY(ABORT_ON_DATA));
 }
 
 static void timeouts(void **state)
@@ -138,6 +151,8 @@ static void retransmissions(void **state)
 	event.state = TCP_SYN_SENT;
 	assert_int_equal(ITEMS(event, NULL), TALLY(RETRANSMIT_FAILED) | TALLY(RETRANSMIT_SYN_FAILED) | TALLY(TIMEOUT));
 	event.error = 0;
+	assert_int_equal(ITEMS(event, NULL), TALLY(RETRANSMIT) | TALLY(RETRANSMIT_SYN) | TALLY(TIMEOUT));
+	event.state = TCP_SYN_RECV; /* a SYN-ACK of TCP Fast Open, whose child exists */
 	assert_int_equal(ITEMS(event, NULL), TALLY(RETRANSMIT) | TALLY(RETRANSMIT_SYN) | TALLY(TIMEOUT));
 	assert_int_equal(ITEMS(make_synack(0, 90, 1, PORT, 0), NULL),
 			 TALLY(RETRANSMIT) | TALLY(RETRANSMIT_SYN) | TALLY(RETRANSMIT_SYNACK));
