@@ -171,7 +171,7 @@ static void churn_without_growth(const char *state, const char *reports, unsigne
 	daemon_stop(&daemon_program);
 }
 
-/* A million lives, as both ends of a connection are one each; 6 bytes for each of 360,000 connections would be noticed. */
+/* A million lives, as both ends of a connection are one each; 6 bytes for each of 360,000 connections would be noticed.
  */
 static void memory_is_flat(void)
 {
