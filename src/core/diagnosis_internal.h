@@ -73,8 +73,7 @@ struct ends_span {
 
 struct ends {
 	struct finding_prefix prefix;
-	uint16_t remote_port; /* of all of them; 0: of several */
-	uint64_t newest;      /* number of the stretch that spans[newest % ENDS_SPANS] is */
+	uint64_t newest; /* number of the stretch that spans[newest % ENDS_SPANS] is */
 	struct ends_span spans[ENDS_SPANS];
 };
 

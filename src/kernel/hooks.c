@@ -65,7 +65,7 @@ static const struct hook hooks[] = {
 	   "inet_twsk_deschedule_put"},
 	  TRACEPOINT("timer_expire_entry", -1, "timer_expiry")}},
 	{"segment to TIME_WAIT",
-	 false,
+	 HOOK_WANTED,
 	 "that a reset ended TIME_WAIT; before Linux 6.10 also data after close",
 	 {{TIER_FENTRY, "tcp_timewait_state_process", 3, {"time_wait_segment_3", NULL}, NULL},
 	  {TIER_FENTRY, "tcp_timewait_state_process", 4, {"time_wait_segment_4", NULL}, NULL},

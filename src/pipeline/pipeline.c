@@ -178,12 +178,21 @@ void pipeline_tick(struct pipeline *pipeline, uint64_t now_ns)
 	tracker_tick(pipeline->tracker, now_ns);
 }
 
+/*
+ * Who accepted, and where in the program, says nothing of how a connection lives or ends: without it nothing else is
+ * in doubt. That owner is then found by its descriptor, or the listener's stands in.
+ */
+static bool kind_is_evidence(size_t kind)
+{
+	return kind != EVENT_ACCEPT && kind != EVENT_STACK;
+}
+
 void pipeline_loss(struct pipeline *pipeline, const uint64_t lost[EVENT_KINDS])
 {
 	uint64_t total = 0;
 
 	for (size_t kind = 0; kind < EVENT_KINDS; kind++)
-		total += kind == EVENT_STACK ? 0 : lost[kind]; /* it is no evidence of anything */
+		total += kind_is_evidence(kind) ? lost[kind] : 0;
 	if (total)
 		tracker_loss(pipeline->tracker, total);
 }

@@ -29,11 +29,12 @@ void diagnose_show_free(struct diagnose_show *show)
 
 static void heading_append(struct diagnose_show *show, const json_t *sum)
 {
+	long long live = (long long)report_member_number(sum, NULL, "live", 0);
+	long long listeners = (long long)report_member_number(sum, NULL, "listeners", 0);
 	char words[160];
 
-	snprintf(words, sizeof(words), "%u finding%s in %lld live connections and %lld listeners\n", show->findings,
-		 show->findings == 1 ? "" : "s", (long long)report_member_number(sum, NULL, "live", 0),
-		 (long long)report_member_number(sum, NULL, "listeners", 0));
+	snprintf(words, sizeof(words), "%u finding%s in %lld live connection%s and %lld listener%s\n", show->findings,
+		 show->findings == 1 ? "" : "s", live, live == 1 ? "" : "s", listeners, listeners == 1 ? "" : "s");
 	if (show->clears)
 		text_append_str(&show->text, "\033[H\033[J");
 	text_append_str(&show->text, words);
@@ -107,8 +108,7 @@ static bool object_show(struct diagnose_show *show, json_t *object, const char *
 	text_append_char(&show->blocks, '\n');
 	if (!finding_block(&show->blocks, object, show->findings, show->columns))
 		return true;
-	verb_fail(EXIT_FAILED, show->verb, "a line of the daemon is not understood",
-		  "not a value that it can have");
+	verb_fail(EXIT_FAILED, show->verb, "a line of the daemon is not understood", "not a value that it can have");
 	show->failed = true;
 	return false;
 }

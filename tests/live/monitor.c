@@ -90,6 +90,16 @@ int monitor_stop(struct monitor *monitor)
 	return -ETIME;
 }
 
+unsigned long long monitor_lost(const struct monitor *monitor, const char *kind)
+{
+	unsigned long long lost;
+	char word[32];
+	for (const char *at = monitor->text; (at = strstr(at, "  lost: ")); at++)
+		if (sscanf(at, "  lost: %llu of %*u %31s", &lost, word) == 2 && !strcmp(word, kind))
+			return lost;
+	return 0;
+}
+
 bool monitor_summary(const struct monitor *monitor, unsigned long long numbers[4])
 {
 	const char *at = strstr(monitor->text, "generated ");

@@ -31,6 +31,9 @@ bool monitor_listen(struct monitor *monitor, int timeout_ms);
 /* Ends it with SIGINT, and waits. 0, or -ETIME when it had to be killed. */
 int monitor_stop(struct monitor *monitor);
 
+/* How many events of a kind it said were lost. */
+unsigned long long monitor_lost(const struct monitor *monitor, const char *kind);
+
 /* The numbers of its last word: generated, delivered, lost, filtered. False when it gave none. */
 bool monitor_summary(const struct monitor *monitor, unsigned long long numbers[4]);
 

@@ -66,7 +66,7 @@ static void unit_words_add(struct program *lastack)
 }
 
 /* Nobody runs probe again, but the service is started: what its unit runs before it, as root. */
-static void probe_killed_and_service_started(void)
+static void service_start_recovers_probe(void)
 {
 	struct settings before;
 	struct program lastack;
@@ -181,7 +181,7 @@ static void probe_orphan(void)
 
 const struct test probe_end_tests[] = {
 	{"probe_killed", probe_killed},
-	{"probe_killed_and_service_started", probe_killed_and_service_started},
+	{"service_start_recovers_probe", service_start_recovers_probe},
 	{"probe_killed_and_changed", probe_killed_and_changed},
 	{"probe_interrupted", probe_interrupted},
 	{"probe_orphan", probe_orphan},

@@ -36,20 +36,29 @@ static char *file_read(const char *path, size_t *length)
 	return content;
 }
 
-static struct pipeline *replay(const char *path)
+/* A pipeline for what a recording holds. */
+static struct pipeline *pipeline_for(const char *path, struct recording_reader **reader)
 {
 	struct pipeline_options options = {.format = REPORT_JSON};
+	const struct recording_facts *facts;
+	struct pipeline *pipeline;
+
+	assert_int_equal(recording_open(path, reader), 0);
+	facts = recording_facts(*reader);
+	options.settle_ns = strtoull(recording_facts_get(facts, "settle_ns"), NULL, 10);
+	options.max_connections = (uint32_t)strtoul(recording_facts_get(facts, "max_connections"), NULL, 10);
+	pipeline = pipeline_create(&options, facts);
+	assert_non_null(pipeline);
+	return pipeline;
+}
+
+static struct pipeline *replay(const char *path)
+{
 	struct recording_record record;
 	struct recording_reader *reader;
-	struct pipeline *pipeline;
+	struct pipeline *pipeline = pipeline_for(path, &reader);
 	int status;
 
-	assert_int_equal(recording_open(path, &reader), 0);
-	options.settle_ns = strtoull(recording_facts_get(recording_facts(reader), "settle_ns"), NULL, 10);
-	options.max_connections = (uint32_t)strtoul(recording_facts_get(recording_facts(reader), "max_connections"),
-						    NULL, 10);
-	pipeline = pipeline_create(&options, recording_facts(reader));
-	assert_non_null(pipeline);
 	while ((status = recording_next(reader, &record)) > 0)
 		pipeline_record(pipeline, &record);
 	if (status)
@@ -106,10 +115,31 @@ static void test_recordings_give_their_reports(void **state)
 	assert_true(compared > 0);
 }
 
+/* Without knowing who accepted, or from where, every end can still be told; without any other event it is in doubt. */
+static void test_only_lost_evidence_raises_doubt(void **state)
+{
+	struct recording_reader *reader;
+	struct pipeline *pipeline = pipeline_for(FOLDER "/scenarios.rec", &reader);
+	const struct tracker_stats *stats = tracker_stats(pipeline_tracker(pipeline));
+
+	(void)state;
+	for (unsigned kind = 1; kind < EVENT_KINDS; kind++) {
+		uint64_t lost[EVENT_KINDS] = {0}, before = stats->events_lost;
+		bool evidence = kind != EVENT_ACCEPT && kind != EVENT_STACK;
+
+		lost[kind] = 2;
+		pipeline_loss(pipeline, lost);
+		assert_int_equal(stats->events_lost - before, evidence ? 2 : 0);
+	}
+	pipeline_destroy(pipeline);
+	recording_close(reader);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_recordings_give_their_reports),
+		cmocka_unit_test(test_only_lost_evidence_raises_doubt),
 	};
 
 	return cmocka_run_group_tests_name("replay", tests, NULL, NULL);
