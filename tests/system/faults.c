@@ -20,6 +20,7 @@
 #define DEEP_PER_KEY 48 /* of the thousands of reads of one file */
 #define RUN_MS       30000
 #define BROKEN_SHOWN 12
+#define SAID_BYTES   400
 
 /* ---- what every end must look like ---------------------------------------------------------------- */
 
@@ -72,13 +73,17 @@ static void program_words_all(const struct program *program, char *text, size_t 
 static void run_is_broken(struct sweep *sweep, const struct program *program, const char *fault, const char *why)
 {
 	size_t used = strlen(sweep->broken_text);
-	char words[1024], *errors = text_of(program->errors);
+	char words[1024], *errors;
+	size_t length;
 
 	if (sweep->broken++ >= BROKEN_SHOWN)
 		return;
 	program_words_all(program, words, sizeof(words));
+	errors = text_of(program->errors);
+	length = strlen(errors);
 	snprintf(sweep->broken_text + used, sizeof(sweep->broken_text) - used,
-		 "\n%s: %s\n  reproduce: %s\n  it said: %.300s", fault, why, words, errors);
+		 "\n%s: %s\n  reproduce: %s\n  it said last: %s", fault, why, words,
+		 errors + (length > SAID_BYTES ? length - SAID_BYTES : 0));
 	free(errors);
 }
 
