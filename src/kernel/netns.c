@@ -68,8 +68,10 @@ static int netns_collect_from(struct netns_list *list, const char *path, bool nu
 	char name[320];
 	int status;
 
+	if (!directory && errno == EACCES)
+		list->unreachable++; /* at least one: how many there are is not to be seen */
 	if (!directory)
-		return -errno;
+		return errno == ENOENT || errno == EACCES ? 0 : -errno;
 	while ((errno = 0, entry = readdir(directory))) {
 		if (numbers ? entry->d_name[0] < '0' || entry->d_name[0] > '9' : entry->d_name[0] == '.')
 			continue;
@@ -86,9 +88,7 @@ static int netns_collect(struct netns_list *list)
 {
 	int status = netns_collect_from(list, "/proc", true, "/ns/net");
 
-	if (!status)
-		status = netns_collect_from(list, "/run/netns", false, "");
-	return status == -ENOENT || status == -EACCES ? 0 : status;
+	return status ? status : netns_collect_from(list, "/run/netns", false, "");
 }
 
 static int visit_all(struct netns_list *list, netns_visit_fn visit, void *arg)
