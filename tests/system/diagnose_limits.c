@@ -188,11 +188,7 @@ static void found_by_the_daemon(void)
 	struct reports lines;
 
 	hosts_open();
-	daemon_place(&place, "one");
-	daemon_plan(&daemon, &place, "--diagnose-interval", "1s", NULL);
-	daemon.home = false;
-	program_start(&daemon);
-	daemon_await(&daemon);
+	diagnosing_daemon_start(&daemon, &place);
 	scenes_open();
 	CHECK(BECOMES_TRUE_IN(LATE_MS,
 			      (ask_for_findings(&asker, &lines, "--socket", place.socket), all_are_found(&lines))),

@@ -22,6 +22,15 @@ void tell(struct told *told, int descriptor)
 	told->descriptors[told->count++] = descriptor;
 }
 
+void diagnosing_daemon_start(struct program *daemon, struct daemon_place *place)
+{
+	daemon_place(place, "one");
+	daemon_plan(daemon, place, "--diagnose-interval", "1s", NULL);
+	daemon->home = false;
+	program_start(daemon);
+	daemon_await(daemon);
+}
+
 void scenes_begin(void)
 {
 	CHECK(!pipe2(go, O_CLOEXEC), "pipe: %s", strerror(errno));

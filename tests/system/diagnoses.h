@@ -7,6 +7,7 @@
 #ifndef SYSTEM_DIAGNOSES_H
 #define SYSTEM_DIAGNOSES_H
 
+#include "daemons.h"
 #include "net.h"
 #include "system.h"
 
@@ -31,6 +32,9 @@ void scenes_begin(void);
 void scene_start(struct told *told, void (*play)(int family, uint16_t port, struct told *told), void (*stay)(void),
 		 int family, uint16_t port);
 void scenes_go(void);
+
+/* A daemon that diagnoses each second, in the namespace that the caller is in. */
+void diagnosing_daemon_start(struct program *daemon, struct daemon_place *place);
 
 /* Runs what lastack_plan() has planned, and reads its findings. Returns the exit status. */
 int findings_ask(struct program *asker, struct reports *lines);

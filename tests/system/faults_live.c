@@ -34,6 +34,20 @@ static void netns_text(char text[static 16])
 	snprintf(text, 16, "%u", netns_inode());
 }
 
+/* A namespace of the test's own, which lastack watches alone, with somebody who listens. Returns the listener. */
+static int live_here(struct program *lastack, struct reports *reports)
+{
+	char netns[16];
+	int listener;
+
+	netns_enter_new();
+	netns_text(netns);
+	listener = tcp_listen(AF_INET, PORT);
+	lastack_start(lastack, "live", "-o", "json", "--settle", "0", "--netns", netns);
+	reports_open(reports, lastack->output);
+	return listener;
+}
+
 static long resident_kib(pid_t pid)
 {
 	char path[64];
@@ -61,14 +75,9 @@ static void fork_storm(void)
 	struct forked *forked = shared_memory(FORKS * sizeof(*forked));
 	struct program lastack;
 	struct reports reports;
-	char netns[16];
 	int listener;
 
-	netns_enter_new();
-	netns_text(netns);
-	listener = tcp_listen(AF_INET, PORT);
-	lastack_start(&lastack, "live", "-o", "json", "--settle", "0", "--netns", netns);
-	reports_open(&reports, lastack.output);
+	listener = live_here(&lastack, &reports);
 	for (int i = 0; i < FORKS; i++) {
 		pid_t pid = fork();
 
@@ -158,14 +167,9 @@ static void pid_reuse(void)
 	struct program lastack;
 	struct reports reports;
 	unsigned played = 0;
-	char netns[16];
 	int listener;
 
-	netns_enter_new();
-	netns_text(netns);
-	listener = tcp_listen(AF_INET, PORT);
-	lastack_start(&lastack, "live", "-o", "json", "--settle", "0", "--netns", netns);
-	reports_open(&reports, lastack.output);
+	listener = live_here(&lastack, &reports);
 	for (int i = 0; i < REUSES; i++)
 		played += reuse_play(&reports, listener);
 	CHECK(played > REUSES / 2, "only %u of %d pids were free again", played, REUSES);
@@ -339,16 +343,12 @@ static void wandering(void)
 	struct program lastack;
 	struct reports reports;
 	unsigned step = 0, backwards = 0;
-	char netns[16], byte;
+	char byte;
 	int listener;
 
 	if (sysconf(_SC_NPROCESSORS_ONLN) < 2)
 		test_skip("there is one CPU only");
-	netns_enter_new();
-	netns_text(netns);
-	listener = tcp_listen(AF_INET, PORT);
-	lastack_start(&lastack, "live", "-o", "json", "--settle", "0", "--netns", netns);
-	reports_open(&reports, lastack.output);
+	listener = live_here(&lastack, &reports);
 	for (int i = 0; i < WANDERERS; i++) {
 		struct pair *pair = &pairs[i % 8];
 

@@ -65,6 +65,22 @@ static void unit_words_add(struct program *lastack)
 			program_word(lastack, word);
 }
 
+/* A connection whose probe was killed in the middle. *before: its settings, as they were. */
+static struct pair probe_killed_over(int family, struct settings *before)
+{
+	struct program lastack;
+	struct pair pair;
+
+	hosts_open();
+	pair = peer_pair(family);
+	*before = settings_of(pair.client);
+	PEERS_VANISH();
+	probe_underway(&lastack, &pair);
+	kill(lastack.pid, SIGKILL);
+	program_exit(&lastack);
+	return pair;
+}
+
 /* Nobody runs probe again, but the service is started: what its unit runs before it, as root. */
 static void service_start_recovers_probe(void)
 {
@@ -72,13 +88,7 @@ static void service_start_recovers_probe(void)
 	struct program lastack;
 	struct pair pair;
 
-	hosts_open();
-	pair = peer_pair(AF_INET);
-	before = settings_of(pair.client);
-	PEERS_VANISH();
-	probe_underway(&lastack, &pair);
-	kill(lastack.pid, SIGKILL);
-	program_exit(&lastack);
+	pair = probe_killed_over(AF_INET, &before);
 	for (int start = 0; start < 2; start++) {
 		program_plan(&lastack, lastack_path(), NULL);
 		unit_words_add(&lastack);
@@ -100,13 +110,7 @@ static void probe_killed_and_changed(void)
 	struct program lastack;
 	struct pair pair;
 
-	hosts_open();
-	pair = peer_pair(AF_INET6);
-	before = settings_of(pair.client);
-	PEERS_VANISH();
-	probe_underway(&lastack, &pair);
-	kill(lastack.pid, SIGKILL);
-	program_exit(&lastack);
+	pair = probe_killed_over(AF_INET6, &before);
 	option_set(pair.client, IPPROTO_TCP, TCP_KEEPIDLE, 33);
 	probe_plan(&lastack, "--recover");
 	program_start(&lastack);
