@@ -516,16 +516,6 @@ static void handshakes_that_do_not_complete(void **state)
 
 /* ---- what runs out -------------------------------------------------------------------------------------------- */
 
-static const struct diagnosis_netns numbers = {
-	.inode = NETNS,
-	.time_waits = 10,
-	.time_waits_max = 100,
-	.orphans = 10,
-	.orphans_max = 100,
-	.port_first = 32768,
-	.port_last = 32867,
-};
-
 static void diagnose_numbers(struct diagnosis_netns of)
 {
 	diagnosed_begin(&d);
@@ -535,7 +525,7 @@ static void diagnose_numbers(struct diagnosis_netns of)
 
 static void limits_of_the_kernel(void **state)
 {
-	struct diagnosis_netns of = numbers;
+	struct diagnosis_netns of = netns_calm(NETNS);
 
 	(void)state;
 	of.time_waits = of.orphans = 79;
@@ -573,10 +563,11 @@ static void ports_that_run_out(void **state)
 		.end_ns = AT(1000),
 		.context = CONTEXT_NO_LOCAL_PORT,
 	};
+	struct diagnosis_netns calm = netns_calm(NETNS);
 
 	(void)state;
 	diagnosed_begin(&d);
-	diagnosis_netns_add(d.diagnosis, &numbers);
+	diagnosis_netns_add(d.diagnosis, &calm);
 	connect_many(79);
 	diagnose(&d, 1000);
 	none(&d);
@@ -604,9 +595,11 @@ static void ports_that_run_out(void **state)
 /* Where several processes go there, whose fault it is is not said. */
 static void ports_of_one_process_and_of_two(void **state)
 {
+	struct diagnosis_netns calm = netns_calm(NETNS);
+
 	(void)state;
 	diagnosed_begin(&d);
-	diagnosis_netns_add(d.diagnosis, &numbers);
+	diagnosis_netns_add(d.diagnosis, &calm);
 	connect_many(80);
 	diagnose(&d, 1000);
 	assert_int_equal(only(&d, FINDING_PORT_EXHAUSTION)->pid, PID_CLIENT);

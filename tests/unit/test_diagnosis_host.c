@@ -78,20 +78,6 @@ static void a_step_without_a_run_is_none(void **state)
 
 /* ---- namespaces ---------------------------------------------------------------------------------------------- */
 
-/* All is well there, and its ports reach for a hundred connections to one place. */
-static struct diagnosis_netns calm(uint32_t inode)
-{
-	return (struct diagnosis_netns){
-		.inode = inode,
-		.time_waits = 10,
-		.time_waits_max = 100,
-		.orphans = 10,
-		.orphans_max = 100,
-		.port_first = 32768,
-		.port_last = 32867,
-	};
-}
-
 static void told(struct diagnosis_netns netns)
 {
 	diagnosis_netns_add(d.diagnosis, &netns);
@@ -99,7 +85,7 @@ static void told(struct diagnosis_netns netns)
 
 static void what_is_not_known_is_no_limit(void **state)
 {
-	struct diagnosis_netns full = calm(NETNS);
+	struct diagnosis_netns full = netns_calm(NETNS);
 
 	(void)state;
 	full.time_waits = 100;
@@ -121,7 +107,7 @@ static void what_is_not_known_is_no_limit(void **state)
 /* Orphans are the host's: whoever can tell, tells for all. */
 static void orphans_of_who_can_tell(void **state)
 {
-	struct diagnosis_netns blind = calm(NETNS + 1), full = calm(NETNS);
+	struct diagnosis_netns blind = netns_calm(NETNS + 1), full = netns_calm(NETNS);
 
 	(void)state;
 	full.orphans = 90;
@@ -141,13 +127,13 @@ static void orphans_of_who_can_tell(void **state)
 
 static void more_namespaces_than_have_room(void **state)
 {
-	struct diagnosis_netns full = calm(1);
+	struct diagnosis_netns full = netns_calm(1);
 
 	(void)state;
 	full.time_waits = 100;
 	diagnosed_begin(&d);
 	for (uint32_t i = 1; i < DIAGNOSIS_NETNS_MAX; i++)
-		told(calm(1000 + i));
+		told(netns_calm(1000 + i));
 	told(full);
 	full.inode = 2;
 	told(full); /* one too many */
@@ -184,7 +170,7 @@ static void connect_all(unsigned count, void (*alter)(struct event_existing *eve
 static void ports_begin(void)
 {
 	diagnosed_begin(&d);
-	told(calm(NETNS));
+	told(netns_calm(NETNS));
 }
 
 static void alter_local_port(struct event_existing *event)
@@ -311,7 +297,7 @@ static void served_connections_use_no_port(void **state)
 static void each_namespace_has_its_own_range(void **state)
 {
 	enum { NARROW, WIDE, RANGE_UNKNOWN, NOT_TOLD, CASES };
-	struct diagnosis_netns wide = calm(NETNS + WIDE), unknown = calm(NETNS + RANGE_UNKNOWN);
+	struct diagnosis_netns wide = netns_calm(NETNS + WIDE), unknown = netns_calm(NETNS + RANGE_UNKNOWN);
 
 	(void)state;
 	wide.port_last = wide.port_first + 199;
@@ -319,7 +305,7 @@ static void each_namespace_has_its_own_range(void **state)
 	for (unsigned where = NARROW; where < CASES; where++) {
 		diagnosed_begin(&d);
 		told(unknown);
-		told(calm(NETNS + NARROW));
+		told(netns_calm(NETNS + NARROW));
 		told(wide);
 		for (unsigned cookie = 1; cookie <= 2 * MANY; cookie++) {
 			struct event_existing event = connected(cookie);
