@@ -144,7 +144,7 @@ static const struct kind_words words[FINDING_KIND_COUNT] = {
 			 "Either SYN-ACKs do not reach the clients (routing, firewall), or it is a SYN flood: see that "
 			 "net.ipv4.tcp_syncookies is on."},
 	[FINDING_ZERO_WINDOW_STALL] =
-		{.explain = "{Peers} of {connections} {place} do not read what was sent: their windows are shut.",
+		{.explain = "What was sent on {connections} {place} is not read at the other end: the window is shut.",
 		 .explain_local = "{owner} does not read {connections} {place}: the windows are shut, and the peers "
 				  "cannot send.",
 		 .why = {[CERTAINTY_LIKELY] = "the window is shut and nothing has come; one listing only",
