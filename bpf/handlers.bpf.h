@@ -58,7 +58,7 @@ static __always_inline void emit_birth(struct cpu_state *cpu, const struct sock 
 		birth->remote_isn = remote_isn(tp);
 		birth->handshake_us = tp->srtt_us >> 3;
 	}
-	bpf_get_current_comm(birth->comm, sizeof(birth->comm));
+	process_comm(&birth->comm);
 	birth->pad2 = 0;
 	event_submit(cpu, birth, EVENT_BIRTH);
 }
@@ -96,9 +96,10 @@ static __always_inline void emit_state(struct cpu_state *cpu, const struct sock 
 	if (!task)
 		return;
 	state_fill(&task->state, tp, old_state, new_state);
+	task->state.header.pid = acting_pid();
 	task->uid = bpf_get_current_uid_gid();
 	task->exit_code = exit_code_of_task(flags);
-	bpf_get_current_comm(task->comm, sizeof(task->comm));
+	process_comm(&task->comm);
 	event_submit(cpu, task, EVENT_STATE_TASK);
 }
 
@@ -259,9 +260,10 @@ static __always_inline void emit_close(struct cpu_state *cpu, const struct sock 
 	close->keepalive_idle_ticks = keepalive.idle_ticks;
 	close->keepalive_interval_ticks = keepalive.interval_ticks;
 	close->keepalive_probes = keepalive.probes;
+	close->header.pid = acting_pid();
 	close->uid = bpf_get_current_uid_gid();
 	close->exit_code = exit_code_of_task(flags);
-	bpf_get_current_comm(close->comm, sizeof(close->comm));
+	process_comm(&close->comm);
 	event_submit(cpu, close, EVENT_CLOSE);
 }
 
@@ -443,7 +445,7 @@ static __always_inline int handle_accept(struct cpu_state *cpu, const struct soc
 		return 0;
 	event->uid = bpf_get_current_uid_gid();
 	event->pad = 0;
-	bpf_get_current_comm(event->comm, sizeof(event->comm));
+	process_comm(&event->comm);
 	event_submit(cpu, event, EVENT_ACCEPT);
 	return 0;
 }

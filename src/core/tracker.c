@@ -43,12 +43,13 @@ static bool source_is_weak(uint8_t source)
 
 /*
  * A later and better source replaces an earlier one: who closes a socket holds it last, a descriptor or
- * accept() names a holder, connect() its maker, the listener only the family.
+ * accept() names a holder, connect() its maker, the listener only the family. Without a pid it was a kernel thread, for
+ * somebody.
  */
 void lifecycle_own(struct tracker *tracker, struct connection *connection, uint8_t source, uint32_t pid, uint32_t uid,
 		   const char *comm)
 {
-	if (source < connection->source)
+	if (source < connection->source || !pid)
 		return;
 	if (connection->queue == QUEUE_LIVE && source_is_weak(connection->source) && !source_is_weak(source))
 		tracker->ownerless--;

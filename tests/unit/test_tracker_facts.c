@@ -35,6 +35,33 @@ static void who_lists_an_orphan_does_not_own(void **state)
 	}
 }
 
+/* Pid 0: a kernel thread let go of it, for who connected. It did so nevertheless. */
+static void kernel_threads_own_nothing(void **state)
+{
+	(void)state;
+	for (uint32_t closer = 0; closer < 2; closer++) {
+		struct event_state_task closes = make_state_task(10, COOKIE, TCP_ESTABLISHED, TCP_FIN_WAIT1,
+								 FLAGS_CLOSER);
+		struct event_close close = make_close(12, COOKIE, TCP_FIN_WAIT2);
+		struct fixture f;
+		uint32_t maker;
+
+		fixture_begin(&f);
+		client_opens(&f, 0, COOKIE, PORT);
+		maker = tracker_find(f.tracker, COOKIE)->pid;
+		closes.state.header.pid = closer ? 999 : 0;
+		close.header.flags = EVENT_SOCKET_DEAD;
+		feed(&f, &closes);
+		FEED(&f, make_state(11, COOKIE, TCP_FIN_WAIT1, TCP_FIN_WAIT2));
+		feed(&f, &close);
+		tick(&f, 3000);
+		assert_int_equal(last_report(&f)->pid, closer ? 999 : maker);
+		assert_int_equal(last_report(&f)->process_source, closer ? SOURCE_CLOSE : SOURCE_CONNECT);
+		assert_int_equal(last_report(&f)->how, HOW_CLOSE);
+		fixture_end(&f);
+	}
+}
+
 static void owners_by_precedence(void **state)
 {
 	struct fixture f;
@@ -338,6 +365,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(who_lists_an_orphan_does_not_own),
+		cmocka_unit_test(kernel_threads_own_nothing),
 		cmocka_unit_test(owners_by_precedence),
 		cmocka_unit_test(client_is_owned_by_who_connects),
 		cmocka_unit_test(interrupted_tasks_own_nothing),
