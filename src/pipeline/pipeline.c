@@ -313,7 +313,8 @@ void pipeline_summary(const struct pipeline *pipeline, FILE *file)
 {
 	const struct tracker_stats *stats = tracker_stats(pipeline->tracker);
 
-	fprintf(file, "%llu connections ended:", (unsigned long long)pipeline->reported);
+	fprintf(file, "%llu connections ended%s", (unsigned long long)pipeline->reported,
+		pipeline->reported ? ":" : "");
 	for (unsigned class = 0; class < connection_class_count; class ++)
 		if (pipeline->by_class[class])
 			fprintf(file, " %llu %s", (unsigned long long)pipeline->by_class[class],

@@ -261,22 +261,26 @@ static void status_is_shown(void **state)
 						"history      none is kept\n"
 						"audit        none yet\n");
 	text_clear(&text);
-	status_of(
-		"{\"hooks\":[{\"fact\":\"probe\",\"hook\":null}],\"ready\":false,\"writer\":{\"dropped\":5},"
-		"\"history\":{\"state\":\"failing\",\"why\":\"disk full\",\"rows\":1,\"not_stored\":7},"
-		"\"files\":{\"failing\":true,\"why\":\"no space\",\"lost\":2},"
-		"\"audit\":{\"audits\":1,\"unexplained\":[{\"counter\":\"AttemptFails\",\"kernel\":5,\"lastack\":4}]},"
-		"\"events\":{\"lost\":3,\"lost_of\":{\"state\":3}},\"control\":{\"refused\":1,\"timed_out\":2,"
-		"\"dropped\":3}}",
-		0, &text);
+	status_of("{\"hooks\":[{\"fact\":\"probe\",\"hook\":null}],\"ready\":false,\"writer\":{\"dropped\":5},"
+		  "\"history\":{\"state\":\"failing\",\"why\":\"disk full\",\"rows\":1,\"not_stored\":7},"
+		  "\"files\":{\"failing\":true,\"why\":\"no space\",\"lost\":2},"
+		  "\"audit\":{\"audits\":1,\"unexplained\":[{\"counter\":\"AttemptFails\",\"rows\":3,\"kernel\":5,"
+		  "\"lastack\":5}]},"
+		  "\"ended\":{\"violations\":1},"
+		  "\"events\":{\"lost\":3,\"lost_of\":{\"state\":3}},\"control\":{\"requests\":1,\"refused\":1,\"timed_"
+		  "out\":2,"
+		  "\"dropped\":3}}",
+		  0, &text);
 	assert_non_null(strstr(text_string(&text), "NOT READY"));
 	assert_non_null(strstr(text_string(&text), "probe: no hook works"));
 	assert_non_null(strstr(text_string(&text), "failing, disk full"));
 	assert_non_null(strstr(text_string(&text), "7 reports are MISSING"));
 	assert_non_null(strstr(text_string(&text), "5 reports were DROPPED"));
 	assert_non_null(strstr(text_string(&text), "FAILING, no space"));
-	assert_non_null(strstr(text_string(&text), "AttemptFails: kernel +5, lastack +4"));
+	assert_non_null(strstr(text_string(&text), "AttemptFails: 3 times; in the last window kernel +5, lastack +5"));
 	assert_non_null(strstr(text_string(&text), "3 state"));
+	assert_non_null(strstr(text_string(&text), "1 of them with a violation"));
+	assert_non_null(strstr(text_string(&text), "clients 0, requests 1, answered with an error 0"));
 	assert_non_null(strstr(text_string(&text), "1 refused, 2 cut off"));
 	text_clear(&text);
 	status_of("{\"host\":\"\\u001b[31m\",\"hooks\":7,\"owners\":[]}", 60, &text);
@@ -333,11 +337,17 @@ static void groups_are_shown(void **state)
 						"-              80           3             -\n"
 						"a,?b            8           2          10us\n");
 	text_clear(&text);
-	groups_write(false, 20, &text);
-	assert_string_equal(text_string(&text), "COMM  REMOTE PORT CO\n"
-						"nginx         443\n"
-						"-              80\n"
-						"a,?b            8\n");
+	groups_write(false, 40, &text); /* the count stays, what is behind it goes */
+	assert_string_equal(text_string(&text), "COMM  REMOTE PORT CONNECTIONS\n"
+						"nginx         443        1200\n"
+						"-              80           3\n"
+						"a,?b            8           2\n");
+	text_clear(&text);
+	groups_write(false, 24, &text);
+	assert_string_equal(text_string(&text), "COMM  REMOT~ CONNECTIONS\n"
+						"nginx    443        1200\n"
+						"-         80           3\n"
+						"a,?b       8           2\n");
 	text_clear(&text);
 	groups_write(true, 20, &text);
 	assert_string_equal(text_string(&text), "comm,remote_port,connections,duration_mean_us\n"
