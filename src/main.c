@@ -45,8 +45,8 @@ static int verb_unknown(const char *given)
 
 	for (unsigned i = 0; i < verb_count; i++)
 		near_word_try(&near, verbs[i].options->name);
-	fprintf(stderr, "lastack: %s: no such verb%s%s%s; lastack --help lists them\n", given, near.best ? "; is it " : "",
-		near.best ?: "", near.best ? "?" : "");
+	fprintf(stderr, "lastack: %s: no such verb%s%s%s; lastack --help lists them\n", given,
+		near.best ? "; is '" : "", near.best ?: "", near.best ? "' meant?" : "");
 	return EXIT_USAGE;
 }
 

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * options_near.c: see options_near.h. Nearness is how many letters were added, left out or taken for others.
+ * options_near.c: see options_near.h. Nearness is how many letters to add, leave out or change (Levenshtein).
  */
 #include <string.h>
 
 #include "options_near.h"
 
 #define WORD_MAX 31
-#define NEAR     2 /* so many mistakes at most, and fewer than half of the letters */
+#define NEAR     4 /* so many mistakes at most, and fewer than half of the letters */
 
 static unsigned least(unsigned a, unsigned b, unsigned c)
 {
