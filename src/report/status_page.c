@@ -138,6 +138,21 @@ static void owners_append(const struct page *page)
 					    unknown);
 }
 
+/* The first thing to go on with, where something is wrong. */
+static void findings_append(const struct page *page)
+{
+	const json_t *kinds = report_member(page->status, "findings", "kind"), *value;
+	const char *name;
+	long long all = 0;
+
+	if (!number(page, "findings", "diagnoses"))
+		return;
+	json_object_foreach((json_t *)kinds, name, value) all += json_integer_value(value);
+	text_append_labelled_format(page->text, LABEL_WIDTH, page->columns, "findings", all ? "%lld%s" : "none", all,
+				    "; lastack diagnose tells of them:");
+	pairs_append(page, "", kinds);
+}
+
 static void ended_append(const struct page *page)
 {
 	long long violations = number(page, "ended", "violations");
@@ -274,6 +289,7 @@ void status_page_append(struct text *text, const json_t *status, unsigned column
 	hooks_append(&page);
 	live_append(&page);
 	owners_append(&page);
+	findings_append(&page);
 	ended_append(&page);
 	events_append(&page);
 	stores_append(&page);

@@ -267,6 +267,7 @@ static void status_is_shown(void **state)
 		  "\"audit\":{\"audits\":1,\"unexplained\":[{\"counter\":\"AttemptFails\",\"rows\":3,\"kernel\":5,"
 		  "\"lastack\":5}]},"
 		  "\"ended\":{\"violations\":1},"
+		  "\"findings\":{\"diagnoses\":4,\"kind\":{\"peer_cluster\":1,\"close_wait_leak\":2}},"
 		  "\"events\":{\"lost\":3,\"lost_of\":{\"state\":3}},\"control\":{\"requests\":1,\"refused\":1,\"timed_"
 		  "out\":2,"
 		  "\"dropped\":3}}",
@@ -280,8 +281,13 @@ static void status_is_shown(void **state)
 	assert_non_null(strstr(text_string(&text), "AttemptFails: 3 times; in the last window kernel +5, lastack +5"));
 	assert_non_null(strstr(text_string(&text), "3 state"));
 	assert_non_null(strstr(text_string(&text), "1 of them with a violation"));
+	assert_non_null(strstr(text_string(&text), "findings     3; lastack diagnose tells of them:\n"
+						   "             2 close_wait_leak, 1 peer_cluster\n"));
 	assert_non_null(strstr(text_string(&text), "clients 0, requests 1, answered with an error 0"));
 	assert_non_null(strstr(text_string(&text), "1 refused, 2 cut off"));
+	text_clear(&text);
+	status_of("{\"findings\":{\"diagnoses\":4,\"kind\":{}}}", 0, &text);
+	assert_non_null(strstr(text_string(&text), "findings     none\n"));
 	text_clear(&text);
 	status_of("{\"host\":\"\\u001b[31m\",\"hooks\":7,\"owners\":[]}", 60, &text);
 	assert_printable(&text);
