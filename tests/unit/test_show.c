@@ -79,8 +79,8 @@ static const char full_expected[] = "128.232.110.120:34855 -> 66.35.250.204:80  
 				    "TIME_WAIT     1m00s planned; expired after 1m00s\n"
 				    "handshake     45 us\n"
 				    "data          1.0 kB sent, 2.0 kB received\n"
-				    "unread        12 bytes had come and were not read\n"
-				    "unacked       1448 bytes were sent and not acknowledged\n"
+				    "unread        12 B received and not read\n"
+				    "unacked       1.4 kB sent and not acknowledged\n"
 				    "retransmitted 15 segments, 14 timeouts\n"
 				    "silence       nothing from the peer for 15m24s\n"
 				    "keepalive     after 7200 s, every 75 s, 9 probes allowed, 3 sent\n"
@@ -154,7 +154,7 @@ static void what_lives_is_shown(void **state)
 		     "  2023-11-14 22:13:21.000000     +0.000000 s  SYN_RECV     500 ms\n"
 		     "  2023-11-14 22:13:21.500000     +0.500000 s  CLOSE_WAIT   59 s until now\n"
 		     "\n"
-		     "unread        77 bytes had come and were not read\n"
+		     "unread        77 B received and not read\n"
 		     "facts         unread, unacked and the like are 250 ms old\n");
 	json_decref(object);
 	object = json_object();
