@@ -139,7 +139,8 @@ static void birth_active(struct tracker *tracker, const struct event_birth *even
 static struct connection *birth_passive_begin(struct tracker *tracker, const struct event_birth *event, uint64_t cookie,
 					      uint64_t start_ns)
 {
-	struct connection *connection, *listener;
+	const struct connection *listener;
+	struct connection *connection;
 
 	end_address_pair_taken(tracker, &event->tuple, true, event->header.time_ns);
 	connection = lifecycle_begin(tracker, cookie);
@@ -150,8 +151,8 @@ static struct connection *birth_passive_begin(struct tracker *tracker, const str
 	connection_set_state(tracker->table, connection, TCP_SYN_RECV);
 	lifecycle_path_add(tracker, connection, start_ns, TCP_SYN_RECV);
 	connection->last_ns = event->header.time_ns;
-	listener = listener_find(tracker, &event->tuple);
-	if (listener && listener->pid)
+	listener = listener_owner(tracker, &event->tuple, event->family);
+	if (listener)
 		lifecycle_own(tracker, connection, SOURCE_LISTENER, listener->pid, UINT32_MAX, listener->comm);
 	return connection;
 }

@@ -101,6 +101,11 @@ void timed_report(const struct tracker *tracker, const struct connection *connec
 
 /* tracker_listen.c */
 struct connection *listener_find(struct tracker *tracker, const struct event_tuple *tuple);
+/*
+ * The listener whose process is likely to get this connection; NULL where that is not known, as of several processes that
+ * listen alike (SO_REUSEPORT): which of them it goes to no event tells.
+ */
+const struct connection *listener_owner(struct tracker *tracker, const struct event_tuple *tuple, uint8_t family);
 void listener_begin(struct tracker *tracker, const struct event_birth *event);
 void listener_close(struct tracker *tracker, struct connection *listener, const struct event_close *event);
 void listener_add(struct tracker *tracker, struct connection *connection);

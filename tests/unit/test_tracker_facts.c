@@ -62,6 +62,47 @@ static void kernel_threads_own_nothing(void **state)
 	}
 }
 
+/* One more that listens there, beside PID_SERVER on 0.0.0.0. */
+static const struct {
+	const char *what;
+	uint8_t family, address; /* last byte of 10.0.0.x, 0: any */
+	uint32_t pid, owner;     /* of the child's; 0: not known */
+} more_listeners[] = {
+	{"a socket of the same process", 4, 0, PID_SERVER, PID_SERVER},
+	{"another process with SO_REUSEPORT", 4, 0, 77, 0},
+	{"another process at this very address", 4, 2, 77, 77},
+	{"another process at another address", 4, 3, 77, PID_SERVER},
+	{"another process on ::", 6, 0, 77, PID_SERVER},
+};
+
+static void owner_among_listeners(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(more_listeners) / sizeof(more_listeners[0]); i++) {
+		for (unsigned first = 0; first < 2; first++) {
+			struct event_birth any = make_listen(first, LISTENER), more = make_listen(!first, LISTENER + 1);
+			const struct connection *child;
+			struct fixture f;
+
+			memset(any.tuple.local, 0, sizeof(any.tuple.local));
+			more.family = more_listeners[i].family;
+			more.header.pid = more_listeners[i].pid;
+			memset(more.tuple.local, 0, sizeof(more.tuple.local));
+			if (more_listeners[i].address)
+				memcpy(more.tuple.local, (uint8_t[]){10, 0, 0, more_listeners[i].address}, 4);
+			fixture_begin(&f);
+			feed(&f, first ? &more : &any);
+			feed(&f, first ? &any : &more);
+			FEED(&f, make_child(10, COOKIE, PORT));
+			child = tracker_find(f.tracker, COOKIE);
+			if (child->source != (more_listeners[i].owner ? SOURCE_LISTENER : SOURCE_UNKNOWN) ||
+			    (more_listeners[i].owner && child->pid != more_listeners[i].owner))
+				fail_msg("%s: owner %u", more_listeners[i].what, child->pid);
+			fixture_end(&f);
+		}
+	}
+}
+
 static void owners_by_precedence(void **state)
 {
 	struct fixture f;
@@ -366,6 +407,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(who_lists_an_orphan_does_not_own),
 		cmocka_unit_test(kernel_threads_own_nothing),
+		cmocka_unit_test(owner_among_listeners),
 		cmocka_unit_test(owners_by_precedence),
 		cmocka_unit_test(client_is_owned_by_who_connects),
 		cmocka_unit_test(interrupted_tasks_own_nothing),
