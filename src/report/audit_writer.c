@@ -41,7 +41,7 @@ void audit_explain(const struct audit_row *row, struct text *text)
 			       text);
 		break;
 	case AUDIT_WHY_GONE: text_append_str(text, "the namespace is gone, or cannot be entered"); break;
-	case AUDIT_WHY_REPLACED: text_append_str(text, "its inode is another namespace's now"); break;
+	case AUDIT_WHY_REPLACED: text_append_str(text, "its inode is or was another namespace's too"); break;
 	case AUDIT_WHY_NONE:
 	case AUDIT_WHYS: break;
 	}
