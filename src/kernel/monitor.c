@@ -151,9 +151,11 @@ static bool cpu_is_online(int cpu)
 	FILE *file;
 
 	snprintf(path, sizeof(path), "/sys/devices/system/cpu/cpu%d/online", cpu);
-	file = fopen(path, "re"); /* CPU 0 has no such file: it is always online */
-	if (!file)
-		return cpu == 0 || errno != ENOENT;
+	file = fopen(path, "re");
+	if (!file) { /* a CPU that cannot be unplugged has no such file, one that was never there no directory either */
+		*strrchr(path, '/') = '\0';
+		return !access(path, F_OK);
+	}
 	if (fread(&state, 1, 1, file) != 1)
 		state = '1';
 	fclose(file);
