@@ -136,10 +136,10 @@ static int hooks_check(const struct monitor *monitor, char *why, size_t size)
 
 static uint32_t ring_bytes_choose(const struct monitor *monitor, const struct monitor_config *config)
 {
-	uint32_t bytes = RINGS_BYTES;
+	uint32_t bytes = RINGS_BYTES, page_bytes = (uint32_t)sysconf(_SC_PAGESIZE); /* 64 KiB on some */
 
 	if (config->ring_bytes)
-		return config->ring_bytes;
+		return config->ring_bytes > page_bytes ? config->ring_bytes : page_bytes;
 	while (bytes > RING_BYTES_MIN && bytes > RINGS_BYTES / (uint32_t)monitor->cpus)
 		bytes /= 2;
 	return bytes;
