@@ -118,6 +118,11 @@ static void birth_active(struct tracker *tracker, const struct event_birth *even
 	struct connection *connection = connection_find(tracker->table, event->header.cookie);
 	bool reused = connection != NULL;
 
+	/* Told twice: before it connects again a socket is closed, and that is told. */
+	if (connection && connection->queue == QUEUE_LIVE && connection->state == TCP_SYN_SENT &&
+	    lifecycle_told_soon_after(tracker, connection, event->header.time_ns) &&
+	    !lost_since(tracker, connection->last_ns))
+		return;
 	if (connection)
 		end_now(tracker, connection);
 	connection = lifecycle_begin(tracker, event->header.cookie);
@@ -311,6 +316,8 @@ static struct connection *event_state(struct tracker *tracker, const struct even
 	bool port_was_unknown;
 
 	if (!connection || event->new_state == TCP_LISTEN) /* a listener is announced by a birth only */
+		return NULL;
+	if (lifecycle_step_is_told(tracker, connection, event->old_state, event->new_state, event->header.time_ns))
 		return NULL;
 	port_was_unknown = !connection->tuple.local_port && event->local_port;
 	if (event->local_port)
