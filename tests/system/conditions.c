@@ -233,7 +233,7 @@ static const char *const nonsense[][5] = {
 	{"check", "too-much"},
 	{"check", "-o", "csv"},
 	{"machine", "-o", "csv"},
-	{"machine", "--from", "established"},
+	{"machine", "--from", "establishd"},
 	{"machine", "--to", ""},
 	{"machine", "--from", "CLOSE,NOWHERE"},
 	{"machine", "--rfc", "--linux"},
