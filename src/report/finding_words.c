@@ -34,9 +34,8 @@ static const struct kind_words words[FINDING_KIND_COUNT] = {
 		 .why = {"seen in this state for a while, but it may still be used",
 			 "nothing was read or sent for long, or more and more of them come"},
 		 .advice = "Find the path in {owner} that does not close the socket when read() returns 0 (lastack "
-			   "diagnose "
-			   "--stacks tells what opened or accepted them); until then only its restart frees the "
-			   "descriptors.",
+			   "diagnose --stacks tells what opened or accepted them); until then only its restart frees "
+			   "the descriptors.",
 		 .command = "lastack list --state CLOSE_WAIT {filter}"},
 	[FINDING_HALF_OPEN_UNACKED] =
 		{.explain = "Data on {connections} {place} is sent again and again without an answer: the peer or the "
@@ -110,10 +109,8 @@ static const struct kind_words words[FINDING_KIND_COUNT] = {
 		 .why = {"sent again without an answer, but only once or twice",
 			 "sent again several times without an answer"},
 		 .advice = "The host is down, a firewall drops what goes there, or the service accepts too slowly and "
-			   "its "
-			   "queue is full; a closed port would refuse. See whether it is reachable from here, and "
-			   "whether "
-			   "others connect there. A connect timeout in {owner} bounds each wait.",
+			   "its queue is full; a closed port would refuse. See whether it is reachable from here, and "
+			   "whether others connect there. A connect timeout in {owner} bounds each wait.",
 		 .command = "lastack list --state SYN_SENT {filter}"},
 	[FINDING_ORPHAN_PRESSURE] =
 		{.explain = "Almost as many sockets without a process stand as tcp_max_orphans allows: beyond that the "

@@ -10,7 +10,7 @@
 #include "report/report_read.h"
 
 #define WIDTH_MAX 60
-#define WIDTH_MIN 6
+#define WIDTH_MIN 8             /* a pid, a port */
 #define COUNT     "connections" /* what the groups are told for: never cut away */
 #define REAL_MAX  1e17          /* ten times it is an int64_t */
 

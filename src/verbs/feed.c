@@ -213,8 +213,7 @@ int feed_open(struct feed *feed, const struct feed_config *config)
 	if (status == EXIT_DONE && !feature_pids_are_hosts())
 		fprintf(stderr,
 			"lastack: %s: not in the host's pid namespace: what processes outside hold is not known, and "
-			"pids "
-			"are the host's\n",
+			"pids are the host's\n",
 			config->verb);
 	return status;
 }

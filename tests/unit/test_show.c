@@ -349,11 +349,11 @@ static void groups_are_shown(void **state)
 						"-              80           3\n"
 						"a,?b            8           2\n");
 	text_clear(&text);
-	groups_write(false, 24, &text);
-	assert_string_equal(text_string(&text), "COMM  REMOT~ CONNECTIONS\n"
-						"nginx    443        1200\n"
-						"-         80           3\n"
-						"a,?b       8           2\n");
+	groups_write(false, 26, &text);
+	assert_string_equal(text_string(&text), "COMM  REMOTE ~ CONNECTIONS\n"
+						"nginx      443        1200\n"
+						"-           80           3\n"
+						"a,?b         8           2\n");
 	text_clear(&text);
 	groups_write(true, 20, &text);
 	assert_string_equal(text_string(&text), "comm,remote_port,connections,duration_mean_us\n"
