@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -103,6 +104,23 @@ static void privileges(void)
 		for (size_t k = 0; k < sizeof(verbs) / sizeof(verbs[0]); k++)
 			is_refused(too_few[i], verbs[k]);
 	both_suffice();
+}
+
+/* In a container's pid namespace it sees less, and says so; in the host's it has nothing to say. */
+static void pid_namespace(void)
+{
+	struct program program;
+	struct stat own;
+
+	if (stat("/proc/self/ns/pid", &own) || own.st_ino != 0xeffffffcU)
+		test_skip("the test itself is not in the host's pid namespace");
+	CHECK(program_run(&program, lastack_path(), "live", "-d", "0.1") == 0 &&
+		      !text_has(program.errors, "pid namespace"),
+	      "%s", text_of(program.errors));
+	CHECK(!unshare(CLONE_NEWPID), "unshare: %s", strerror(errno)); /* of children to come */
+	CHECK(program_run(&program, lastack_path(), "live", "-d", "0.1") == 0 &&
+		      text_has(program.errors, "lastack: live: not in the host's pid namespace: "),
+	      "%s", text_of(program.errors));
 }
 
 /* ---- kernel_without_btf ---------------------------------------------------------------------------- */
@@ -215,7 +233,7 @@ static const char *const nonsense[][5] = {
 	{"check", "too-much"},
 	{"check", "-o", "csv"},
 	{"machine", "-o", "csv"},
-	{"machine", "--from", "established"},
+	{"machine", "--from", "establishd"},
 	{"machine", "--to", ""},
 	{"machine", "--from", "CLOSE,NOWHERE"},
 	{"machine", "--rfc", "--linux"},
@@ -365,6 +383,7 @@ static void endings(void)
 
 const struct test condition_tests[] = {
 	{"privileges", privileges},
+	{"pid_namespace", pid_namespace},
 	{"kernel_without_btf", kernel_without_btf},
 	{"wrong_use", wrong_use},
 	{"endings", endings},
