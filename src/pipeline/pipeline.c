@@ -11,6 +11,9 @@
 #include "report/event_writer.h"
 #include "report/report_writer.h"
 
+/* A burst of reports goes out in parts that stay in a cache: as one text it took tens of megabytes, for good. */
+#define LINES_BYTES (64 * 1024)
+
 struct pipeline {
 	struct pipeline_options options;
 	struct recording_facts facts;
@@ -57,6 +60,12 @@ static void header_write(struct pipeline *pipeline)
 		report_writer_header(pipeline->reports, &pipeline->text);
 }
 
+static void lines_pass(struct pipeline *pipeline)
+{
+	if (pipeline->options.lines && (pipeline->text.length >= LINES_BYTES || pipeline->text.failed))
+		pipeline->options.lines(pipeline->options.lines_arg);
+}
+
 static void take_report(void *arg, const struct connection_report *report)
 {
 	struct pipeline *pipeline = arg;
@@ -80,6 +89,7 @@ static void take_report(void *arg, const struct connection_report *report)
 		return;
 	header_write(pipeline);
 	report_writer_report(pipeline->reports, &pipeline->text, report);
+	lines_pass(pipeline);
 }
 
 static void event_write(struct pipeline *pipeline, const struct event_header *event)
@@ -93,6 +103,7 @@ static void event_write(struct pipeline *pipeline, const struct event_header *ev
 	header_write(pipeline);
 	event_writer_event(pipeline->events, &pipeline->text, event, connection ? &connection->tuple : NULL,
 			   connection ? connection->family : 0);
+	lines_pass(pipeline);
 }
 
 static const char *context_cgroup_path(void *arg, uint64_t id)

@@ -29,6 +29,9 @@ struct pipeline_options {
 	/* Takes each report that is wanted, besides the lines. cgroup: path or NULL; both live for the call. */
 	void (*report)(void *arg, const struct connection_report *report, const char *cgroup);
 	void *report_arg;
+	/* Takes lines out of pipeline_text() where many have gathered; what does not, stays until the end. NULL: nobody. */
+	void (*lines)(void *arg);
+	void *lines_arg;
 	struct report_filter filter;
 };
 
