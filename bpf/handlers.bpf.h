@@ -58,7 +58,7 @@ static __always_inline void emit_birth(struct cpu_state *cpu, const struct sock 
 		birth->remote_isn = remote_isn(tp);
 		birth->handshake_us = tp->srtt_us >> 3;
 	}
-	bpf_get_current_comm(birth->comm, sizeof(birth->comm));
+	current_task_comm(birth->comm);
 	birth->pad2 = 0;
 	event_submit(cpu, birth, EVENT_BIRTH);
 }
@@ -96,9 +96,9 @@ static __always_inline void emit_state(struct cpu_state *cpu, const struct sock 
 	if (!task)
 		return;
 	state_fill(&task->state, tp, old_state, new_state);
-	task->uid = bpf_get_current_uid_gid();
+	task->uid = current_task_uid();
 	task->exit_code = exit_code_of_task(flags);
-	bpf_get_current_comm(task->comm, sizeof(task->comm));
+	current_task_comm(task->comm);
 	event_submit(cpu, task, EVENT_STATE_TASK);
 }
 
@@ -244,9 +244,9 @@ static __always_inline void emit_close(struct cpu_state *cpu, const struct sock 
 	close->keepalive_idle_ticks = keepalive.idle_ticks;
 	close->keepalive_interval_ticks = keepalive.interval_ticks;
 	close->keepalive_probes = keepalive.probes;
-	close->uid = bpf_get_current_uid_gid();
+	close->uid = current_task_uid();
 	close->exit_code = exit_code_of_task(flags);
-	bpf_get_current_comm(close->comm, sizeof(close->comm));
+	current_task_comm(close->comm);
 	event_submit(cpu, close, EVENT_CLOSE);
 }
 
@@ -426,9 +426,9 @@ static __always_inline int handle_accept(struct cpu_state *cpu, const struct soc
 	event = event_reserve(cpu, EVENT_ACCEPT, sizeof(*event), socket_key(sk), EVENT_TASK_ACTS);
 	if (!event)
 		return 0;
-	event->uid = bpf_get_current_uid_gid();
+	event->uid = current_task_uid();
 	event->pad = 0;
-	bpf_get_current_comm(event->comm, sizeof(event->comm));
+	current_task_comm(event->comm);
 	event_submit(cpu, event, EVENT_ACCEPT);
 	return 0;
 }
