@@ -200,6 +200,11 @@ int history_create(struct history **history, const struct history_config *config
 
 	if (!created)
 		return -ENOMEM;
+	/*
+	 * SQLite would keep count of its memory under a lock, sixteen times a row; nobody asks. Says no where it is in use
+	 * already, and then counts on.
+	 */
+	sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
 	pthread_mutex_init(&created->lock, NULL);
 	created->config = *config;
 	created->directory = strdup(config->directory);
