@@ -119,7 +119,7 @@ static __always_inline __u64 name_bytes(__u64 bytes)
 static __always_inline void current_task_comm(char comm[EVENT_COMM_BYTES])
 {
 	bool little_endian = __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__;
-	__u64 *to = (__u64 *)comm;
+	__u64 *to = (__u64 *)comm; /* at a multiple of four bytes, which the verifier takes on x86-64 and arm64 */
 	const __u64 *from;
 
 	if (!little_endian || !bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_get_current_task_btf)) {

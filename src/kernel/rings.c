@@ -16,8 +16,8 @@ struct ring {
 	unsigned long *consumer;       /* position, written by us */
 	const unsigned long *producer; /* position, written by the kernel; the data follow one page on */
 	/*
-	 * Mapped once. The kernel would also give them twice in a row, so that no record is split; but then each of their
-	 * pages counts twice as resident, for the sake of one record a round.
+	 * Mapped once. The kernel would also give them twice in a row, so that no record is split; but then each of
+	 * their pages counts twice as resident, for the sake of one record a round.
 	 */
 	const char *data;
 	unsigned long position; /* of the head */

@@ -243,7 +243,10 @@ static bool write_gap(struct text *text, const struct connection_report *report)
 	return false;
 }
 
-#define WORD(name, write) {name, sizeof(name) - 1, write}
+#define WORD(name, write)                                                                                              \
+	{                                                                                                              \
+		name, sizeof(name) - 1, write                                                                          \
+	}
 
 static const struct {
 	const char *name;

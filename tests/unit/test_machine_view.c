@@ -125,8 +125,9 @@ static void notes_are_safe(void **state)
 	for (unsigned verdict = CONFORMANCE_GAP; verdict <= CONFORMANCE_VIOLATION; verdict++)
 		for (unsigned from = 0; from < CONNECTION_STATES; from++)
 			for (unsigned to = 0; to < CONNECTION_STATES; to++)
-				note_is_safe((struct report_note){
-					.verdict = verdict, .from = (uint8_t)from, .to = (uint8_t)to});
+				note_is_safe((struct report_note){.verdict = verdict,
+								  .from = (uint8_t)from,
+								  .to = (uint8_t)to});
 }
 
 static void views_have_every_entry_once(void **state)
