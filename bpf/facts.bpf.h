@@ -184,14 +184,6 @@ static __always_inline __s32 exit_code_of_task(__u16 flags)
 	return current_task_exit_code();
 }
 
-/* The process' name, as ps and a listing of files have it: its threads may have names of their own. */
-static __always_inline void process_comm(char (*comm)[EVENT_COMM_BYTES])
-{
-	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
-
-	BPF_CORE_READ_INTO(comm, task, group_leader, comm);
-}
-
 /*
  * Who acts on the socket; 0: a kernel thread, which does so for somebody else. It lets files go after io_uring's direct
  * descriptors, and what was passed to nobody (unix_gc(), delayed_fput()).

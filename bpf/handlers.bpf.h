@@ -58,7 +58,7 @@ static __always_inline void emit_birth(struct cpu_state *cpu, const struct sock 
 		birth->remote_isn = remote_isn(tp);
 		birth->handshake_us = tp->srtt_us >> 3;
 	}
-	process_comm(&birth->comm);
+	process_comm(birth->comm);
 	birth->pad2 = 0;
 	event_submit(cpu, birth, EVENT_BIRTH);
 }
@@ -97,9 +97,9 @@ static __always_inline void emit_state(struct cpu_state *cpu, const struct sock 
 		return;
 	state_fill(&task->state, tp, old_state, new_state);
 	task->state.header.pid = acting_pid();
-	task->uid = bpf_get_current_uid_gid();
+	task->uid = current_task_uid();
 	task->exit_code = exit_code_of_task(flags);
-	process_comm(&task->comm);
+	process_comm(task->comm);
 	event_submit(cpu, task, EVENT_STATE_TASK);
 }
 
@@ -261,9 +261,9 @@ static __always_inline void emit_close(struct cpu_state *cpu, const struct sock 
 	close->keepalive_interval_ticks = keepalive.interval_ticks;
 	close->keepalive_probes = keepalive.probes;
 	close->header.pid = acting_pid();
-	close->uid = bpf_get_current_uid_gid();
+	close->uid = current_task_uid();
 	close->exit_code = exit_code_of_task(flags);
-	process_comm(&close->comm);
+	process_comm(close->comm);
 	event_submit(cpu, close, EVENT_CLOSE);
 }
 
@@ -443,9 +443,9 @@ static __always_inline int handle_accept(struct cpu_state *cpu, const struct soc
 	event = event_reserve(cpu, EVENT_ACCEPT, sizeof(*event), socket_key(sk), EVENT_TASK_ACTS);
 	if (!event)
 		return 0;
-	event->uid = bpf_get_current_uid_gid();
+	event->uid = current_task_uid();
 	event->pad = 0;
-	process_comm(&event->comm);
+	process_comm(event->comm);
 	event_submit(cpu, event, EVENT_ACCEPT);
 	return 0;
 }

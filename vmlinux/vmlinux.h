@@ -282,6 +282,10 @@ struct thread_info {
 	__u32 status;
 };
 
+struct cred {
+	kuid_t uid;
+};
+
 struct task_struct {
 	struct thread_info thread_info;
 	struct files_struct *files;
@@ -292,6 +296,7 @@ struct task_struct {
 	struct mm_struct *mm;
 	unsigned int flags;
 	int exit_code;
+	const struct cred *cred;
 	char comm[16];
 };
 

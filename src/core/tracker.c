@@ -41,6 +41,15 @@ static bool source_is_weak(uint8_t source)
 	return source == SOURCE_UNKNOWN || source == SOURCE_LISTENER;
 }
 
+/* Older kernels leave the rest of a former name behind a shorter one. */
+static void comm_copy(char to[EVENT_COMM_BYTES], const char *from)
+{
+	size_t length = strnlen(from, EVENT_COMM_BYTES - 1);
+
+	memcpy(to, from, length);
+	memset(to + length, 0, EVENT_COMM_BYTES - length);
+}
+
 /*
  * A later and better source replaces an earlier one: who closes a socket holds it last, a descriptor or
  * accept() names a holder, connect() its maker, the listener only the family. Without a pid it was a kernel thread, for
@@ -57,8 +66,7 @@ void lifecycle_own(struct tracker *tracker, struct connection *connection, uint8
 	connection->pid = pid;
 	if (uid != UINT32_MAX)
 		connection->uid = uid;
-	memcpy(connection->comm, comm, sizeof(connection->comm));
-	connection->comm[sizeof(connection->comm) - 1] = '\0';
+	comm_copy(connection->comm, comm);
 }
 
 /* Takes a connection out of the live ones: from here on no better owner is looked for. */

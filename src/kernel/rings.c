@@ -2,9 +2,11 @@
 /*
  * rings.c: see rings.h.
  */
+#include <assert.h>
 #include <errno.h>
 #include <linux/bpf.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -13,9 +15,14 @@
 struct ring {
 	unsigned long *consumer;       /* position, written by us */
 	const unsigned long *producer; /* position, written by the kernel; the data follow one page on */
-	const char *data;              /* mapped twice in a row, so that no record is split */
-	unsigned long position;        /* of the head */
+	/*
+	 * Mapped once. The kernel would also give them twice in a row, so that no record is split; but then each of
+	 * their pages counts twice as resident, for the sake of one record a round.
+	 */
+	const char *data;
+	unsigned long position; /* of the head */
 	const struct event_header *head;
+	uint64_t joined[EVENT_MAX_BYTES / sizeof(uint64_t)]; /* the head, where it is split */
 };
 
 struct rings {
@@ -34,7 +41,7 @@ static int ring_map(struct rings *rings, struct ring *ring, int map)
 	if (memory == MAP_FAILED)
 		return -errno;
 	ring->consumer = memory;
-	memory = mmap(NULL, rings->page_bytes + 2 * rings->data_bytes, PROT_READ, MAP_SHARED, map,
+	memory = mmap(NULL, rings->page_bytes + rings->data_bytes, PROT_READ, MAP_SHARED, map,
 		      (off_t)rings->page_bytes);
 	if (memory == MAP_FAILED)
 		return -errno;
@@ -76,7 +83,7 @@ void rings_close(struct rings *rings)
 		if (rings->ring[i].consumer)
 			munmap(rings->ring[i].consumer, rings->page_bytes);
 		if (rings->ring[i].producer)
-			munmap((void *)rings->ring[i].producer, rings->page_bytes + 2 * rings->data_bytes);
+			munmap((void *)rings->ring[i].producer, rings->page_bytes + rings->data_bytes);
 	}
 	free(rings->ring);
 	free(rings->heap);
@@ -96,6 +103,19 @@ static void ring_advance(struct ring *ring, uint32_t length)
 	ring->position += (payload + BPF_RINGBUF_HDR_SZ + 7) / 8 * 8;
 }
 
+/* The payload at the position, in one piece. A header is never split: records begin at multiples of its size. */
+static const void *payload_get(const struct rings *rings, struct ring *ring, uint32_t length)
+{
+	size_t at = (ring->position + BPF_RINGBUF_HDR_SZ) & rings->mask, first = rings->data_bytes - at;
+
+	if (length <= first)
+		return ring->data + at;
+	assert(length <= sizeof(ring->joined)); /* only our own programs write here */
+	memcpy(ring->joined, ring->data + at, first);
+	memcpy((char *)ring->joined + first, ring->data, length - first);
+	return ring->joined;
+}
+
 /* Finds the next whole record: ring->head, or NULL. */
 static void ring_look(const struct rings *rings, struct ring *ring)
 {
@@ -110,7 +130,7 @@ static void ring_look(const struct rings *rings, struct ring *ring)
 		if (length & BPF_RINGBUF_DISCARD_BIT)
 			ring_advance(ring, length);
 		else
-			ring->head = (const void *)(ring->data + (ring->position & rings->mask) + BPF_RINGBUF_HDR_SZ);
+			ring->head = payload_get(rings, ring, length);
 	}
 }
 

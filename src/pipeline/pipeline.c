@@ -11,6 +11,9 @@
 #include "report/event_writer.h"
 #include "report/report_writer.h"
 
+/* A burst of reports goes out in parts that stay in a cache: as one text it took tens of megabytes, for good. */
+#define LINES_BYTES (64 * 1024)
+
 struct pipeline {
 	struct pipeline_options options;
 	struct recording_facts facts;
@@ -65,6 +68,12 @@ static void line_begin(struct pipeline *pipeline, uint64_t time_ns)
 		pipeline->context.first_ns = time_ns;
 }
 
+static void lines_pass(struct pipeline *pipeline)
+{
+	if (pipeline->options.lines && (pipeline->text.length >= LINES_BYTES || pipeline->text.failed))
+		pipeline->options.lines(pipeline->options.lines_arg);
+}
+
 static void take_report(void *arg, const struct connection_report *report)
 {
 	struct pipeline *pipeline = arg;
@@ -88,6 +97,7 @@ static void take_report(void *arg, const struct connection_report *report)
 		return;
 	line_begin(pipeline, report->end_ns);
 	report_writer_report(pipeline->reports, &pipeline->text, report);
+	lines_pass(pipeline);
 }
 
 static void event_write(struct pipeline *pipeline, const struct event_header *event)
@@ -101,6 +111,7 @@ static void event_write(struct pipeline *pipeline, const struct event_header *ev
 	line_begin(pipeline, event->time_ns);
 	event_writer_event(pipeline->events, &pipeline->text, event, connection ? &connection->tuple : NULL,
 			   connection ? connection->family : 0);
+	lines_pass(pipeline);
 }
 
 static const char *context_cgroup_path(void *arg, uint64_t id)

@@ -29,6 +29,9 @@ struct pipeline_options {
 	/* Takes each report that is wanted, besides the lines. cgroup: path or NULL; both live for the call. */
 	void (*report)(void *arg, const struct connection_report *report, const char *cgroup);
 	void *report_arg;
+	/* Takes the lines out of pipeline_text() when many have gathered. NULL: they stay until the caller does. */
+	void (*lines)(void *arg);
+	void *lines_arg;
 	struct report_filter filter;
 };
 
@@ -58,7 +61,7 @@ int pipeline_cgroup(struct pipeline *pipeline, uint64_t id, const char *path);
 void pipeline_clock(struct pipeline *pipeline, int64_t wall_minus_monotonic_ns);
 const struct report_context *pipeline_context(const struct pipeline *pipeline);
 
-/* The lines since the last call; the caller writes them out and clears the text. */
+/* The lines that nobody has taken yet; the caller writes them out and clears the text. */
 struct text *pipeline_text(struct pipeline *pipeline);
 /* As many connections as asked for have been reported. */
 bool pipeline_is_done(const struct pipeline *pipeline);

@@ -144,13 +144,18 @@ static void get_container_id(const struct field_source *source, struct field_val
 		value_set_text(value, FIELD_WORD, id, CONTAINER_ID_BYTES);
 }
 
+/* Before an item of a list of texts that are our own and hold nothing that JSON escapes; tests see to that. */
+static void list_item_begin(struct text *text, unsigned i, enum report_format format)
+{
+	text_append_str(text, format == REPORT_JSON ? (i ? ",\"" : "\"") : (i ? "; " : ""));
+}
+
 static void list_evidence(const struct field_source *source, struct text *text, enum report_format format)
 {
 	const struct connection_report *report = source->report;
 
 	for (unsigned i = 0; i < report->evidence_count && i < REPORT_EVIDENCE_MAX; i++) {
-		/* The texts are our own and hold nothing that JSON escapes; a test sees to that. */
-		text_append_str(text, format == REPORT_JSON ? (i ? ",\"" : "\"") : (i ? "; " : ""));
+		list_item_begin(text, i, format);
 		evidence_append(text, &report->evidence[i]);
 		if (format == REPORT_JSON)
 			text_append_char(text, '"');
@@ -189,20 +194,13 @@ static void list_states(const struct field_source *source, struct text *text, en
 static void list_notes(const struct field_source *source, struct text *text, enum report_format format)
 {
 	const struct connection_report *report = source->report;
-	struct text line = {0};
 
 	for (unsigned i = 0; i < report->note_count && i < REPORT_NOTES_MAX; i++) {
-		if (i)
-			text_append_str(text, format == REPORT_JSON ? "," : "; ");
-		text_clear(&line);
-		machine_note_append(&line, &report->notes[i]);
+		list_item_begin(text, i, format);
+		machine_note_append(text, &report->notes[i]);
 		if (format == REPORT_JSON)
-			text_append_json_string(text, line.data, line.length);
-		else
-			text_append(text, line.data, line.length);
-		text->failed |= line.failed;
+			text_append_char(text, '"');
 	}
-	text_free(&line);
 }
 
 static bool time_wait_present(const struct connection_report *report)

@@ -37,13 +37,3 @@ struct report_json_lead *report_json_leads_create(void)
 		lead_make(&leads[i], i);
 	return leads;
 }
-
-void report_json_lead_append(struct text *text, const struct report_json_lead *lead)
-{
-	char *at = text_reserve(text, REPORT_JSON_LEAD_BYTES);
-
-	if (at) {
-		memcpy(at, lead->bytes, REPORT_JSON_LEAD_BYTES);
-		text->length += lead->length;
-	}
-}

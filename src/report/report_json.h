@@ -26,6 +26,14 @@ struct report_json_lead {
 /* One for each field, to be freed by free(). NULL without memory. */
 struct report_json_lead *report_json_leads_create(void);
 
-void report_json_lead_append(struct text *text, const struct report_json_lead *lead);
+static inline void report_json_lead_append(struct text *text, const struct report_json_lead *lead)
+{
+	char *at = text_reserve(text, REPORT_JSON_LEAD_BYTES);
+
+	if (at) {
+		memcpy(at, lead->bytes, REPORT_JSON_LEAD_BYTES);
+		text->length += lead->length;
+	}
+}
 
 #endif

@@ -29,6 +29,8 @@ char *text_grow(struct text *text, size_t bytes)
 
 	if (text->failed)
 		return NULL;
+	if (text->data && text->capacity - text->length >= bytes)
+		return text->data + text->length;
 	if (text->borrowed || bytes > SIZE_MAX / 2 - text->length) {
 		text->failed = true;
 		return NULL;
@@ -174,10 +176,8 @@ static char *json_escape(char *at, unsigned char byte)
 	return at + 5;
 }
 
-static bool json_is_plain(unsigned char byte)
-{
-	return byte >= 0x20 && byte < 0x7f && byte != '"' && byte != '\\';
-}
+/* What stands in a JSON string as it is; one look-up is a third of the comparisons. */
+static const bool json_is_plain[256] = {[' '] = true, ['!'] = true, ['#' ... '['] = true, [']' ... '~'] = true};
 
 void text_append_json_string(struct text *text, const char *bytes, size_t length)
 {
@@ -191,7 +191,7 @@ void text_append_json_string(struct text *text, const char *bytes, size_t length
 		const unsigned char *run = from;
 		size_t sequence;
 
-		while (from < end && json_is_plain(*from))
+		while (from < end && json_is_plain[*from])
 			from++;
 		memcpy(at, run, (size_t)(from - run));
 		at += from - run;

@@ -54,7 +54,8 @@ static inline void text_reuse(struct text *text)
 /* Room for `bytes` more bytes at the end, or NULL. The caller adds to `length` what it wrote. */
 static inline char *text_reserve(struct text *text, size_t bytes)
 {
-	if (text->data && text->capacity - text->length >= bytes && !text->failed)
+	/* More than enough: so there is memory. What just fits goes the slow way. */
+	if (text->capacity - text->length > bytes && !text->failed)
 		return text->data + text->length;
 	return text_grow(text, bytes);
 }

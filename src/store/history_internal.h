@@ -172,6 +172,7 @@ struct history {
 	bool begun;
 	struct history_batch batch;
 	uint64_t now_ns, begun_ns, measured_ns;
+	uint64_t burst_ns; /* the last commit that leaves memory behind, 0: none since that was given back */
 	uint64_t retry_ns, retry_after_ns; /* when next, and how long after that */
 	uint64_t discarded_ns;             /* when a corrupt database was moved aside, 0: none was */
 	char discarded_why[128];
@@ -194,6 +195,8 @@ void history_fail(struct history *history, const char *what, int code);
 /* ---- history_write.c ---- */
 
 int history_begin(struct history *history);
+/* A while after a burst: what it took of memory goes back to the system. */
+void history_memory_give_back(struct history *history);
 /* Some of what is pending; afterwards, and perhaps before its end, a commit is due. */
 int history_write(struct history *history);
 bool history_commit_is_due(const struct history *history);

@@ -7,6 +7,7 @@
  * closed, opened anew a while later, and gets the same reports in the same order. To write one twice does no harm:
  * rows have keys, and counts are part of the transaction.
  */
+#include <malloc.h>
 #include <stdio.h>
 
 #include "store/history_internal.h"
@@ -15,6 +16,8 @@
 #define COMMIT_ROWS 32768
 #define QUIET_ROWS  1024 /* a commit of fewer leaves no memory behind */
 #define COMMIT_NS   (NS_PER_S / 2)
+
+#define BURST_OVER_NS (2 * NS_PER_S) /* without a commit that was not quiet */
 
 void history_transaction_forget(struct history *history)
 {
@@ -159,8 +162,20 @@ int history_commit(struct history *history)
 	commit_account(history, &history->batch);
 	if (history->in_transaction < QUIET_ROWS)
 		sqlite3_db_release_memory(history->db);
+	else
+		history->burst_ns = history->now_ns;
 	history_transaction_forget(history);
 	return SQLITE_OK;
+}
+
+/* SQLite's cache and the chunks that waited are some 50 MB after a burst, which glibc would keep for the next one. */
+void history_memory_give_back(struct history *history)
+{
+	if (!history->burst_ns || history->begun || history->now_ns - history->burst_ns < BURST_OVER_NS)
+		return;
+	sqlite3_db_release_memory(history->db);
+	malloc_trim(0);
+	history->burst_ns = 0;
 }
 
 int history_commit_verify(struct history *history)

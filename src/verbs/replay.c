@@ -22,41 +22,43 @@ static const struct option_spec specs[] = {
 	TRACKER_OPTIONS(struct replay_options),
 };
 
-/* Lines gather before they are written out. */
-#define WRITE_BYTES (256 * 1024)
+struct replay {
+	struct pipeline *pipeline;
+	int output_error;
+};
 
-static int write_out(struct text *text)
+static void write_out(void *arg)
 {
+	struct replay *replay = arg;
+	struct text *text = pipeline_text(replay->pipeline);
 	size_t written = 0;
 
-	if (text->failed)
-		return -ENOMEM;
-	while (written < text->length) {
+	if (text->failed && !replay->output_error)
+		replay->output_error = -ENOMEM;
+	while (written < text->length && !replay->output_error) {
 		ssize_t part = write(STDOUT_FILENO, text->data + written, text->length - written);
 
 		if (part < 0 && errno != EINTR)
-			return -errno;
+			replay->output_error = -errno;
 		written += part > 0 ? (size_t)part : 0;
 	}
 	text_clear(text);
-	return 0;
 }
 
 /* Returns 0 at the end of a whole recording, else -errno. */
-static int replay_all(struct recording_reader *reader, struct pipeline *pipeline, int *output_error)
+static int replay_all(struct recording_reader *reader, struct replay *replay)
 {
-	struct text *text = pipeline_text(pipeline);
 	struct recording_record record;
 	int status = 0;
 
-	while (!pipeline_is_done(pipeline) && (status = recording_next(reader, &record)) > 0) {
-		pipeline_record(pipeline, &record);
-		if ((text->length >= WRITE_BYTES || text->failed) && (*output_error = write_out(text)))
-			return 0;
-	}
-	pipeline_finish(pipeline);
-	*output_error = write_out(text);
-	return pipeline_is_done(pipeline) ? 0 : status;
+	while (!replay->output_error && !pipeline_is_done(replay->pipeline) &&
+	       (status = recording_next(reader, &record)) > 0)
+		pipeline_record(replay->pipeline, &record);
+	if (replay->output_error)
+		return 0;
+	pipeline_finish(replay->pipeline);
+	write_out(replay);
+	return pipeline_is_done(replay->pipeline) ? 0 : status;
 }
 
 void replay_options_init(struct pipeline_options *options)
@@ -93,19 +95,21 @@ int replay_open(const char *verb, const char *path, struct recording_reader **re
 
 static int replay_file(const char *path, struct recording_reader *reader, struct pipeline_options *options)
 {
-	struct pipeline *pipeline;
-	int status, output_error = 0;
+	struct replay replay = {0};
+	int status;
 
 	replay_settings_take(recording_facts(reader), options);
-	pipeline = pipeline_create(options, recording_facts(reader));
-	if (!pipeline)
+	options->lines = write_out;
+	options->lines_arg = &replay;
+	replay.pipeline = pipeline_create(options, recording_facts(reader));
+	if (!replay.pipeline)
 		return verb_fail(EXIT_FAILED, "replay", path, "out of memory");
-	status = replay_all(reader, pipeline, &output_error);
+	status = replay_all(reader, &replay);
 	fprintf(stderr, "lastack: replay: ");
-	pipeline_summary(pipeline, stderr);
-	pipeline_destroy(pipeline);
-	if (output_error && output_error != -EPIPE)
-		return verb_fail(EXIT_FAILED, "replay", "standard output", strerror(-output_error));
+	pipeline_summary(replay.pipeline, stderr);
+	pipeline_destroy(replay.pipeline);
+	if (replay.output_error && replay.output_error != -EPIPE)
+		return verb_fail(EXIT_FAILED, "replay", "standard output", strerror(-replay.output_error));
 	return status ? verb_fail(EXIT_FAILED, "replay", path, recording_error(reader)) : EXIT_DONE;
 }
 

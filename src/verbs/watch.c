@@ -106,6 +106,30 @@ void watch_options_init(struct watch_options *options)
 	options->owner_interval_ns = 10000000000ULL;
 }
 
+/* ---- lines --------------------------------------------------------------------------------------- */
+
+/* Also in the middle of a burst, when many lines have gathered. */
+static void write_out(void *arg)
+{
+	struct watch *watch = arg;
+	struct text *text = pipeline_text(watch->feed.pipeline);
+	size_t written = 0;
+
+	while (written < text->length && !watch->output_error && !watch->output_closed) {
+		ssize_t part = write(STDOUT_FILENO, text->data + written, text->length - written);
+
+		if (part >= 0)
+			written += (size_t)part;
+		else if (errno == EPIPE)
+			watch->output_closed = true;
+		else if (errno != EINTR && errno != EAGAIN)
+			watch->output_error = errno;
+	}
+	if (text->failed && !watch->output_error)
+		watch->output_error = ENOMEM;
+	text_clear(text);
+}
+
 /* ---- setting up ---------------------------------------------------------------------------------- */
 
 static int loop_start(struct watch *watch)
@@ -124,7 +148,7 @@ static int loop_start(struct watch *watch)
 
 static int watch_open(struct watch *watch)
 {
-	const struct watch_options *options = watch->options;
+	struct watch_options *options = watch->options;
 	struct feed_config config = {
 		.verb = watch->verb,
 		.pipeline = &options->pipeline,
@@ -136,6 +160,8 @@ static int watch_open(struct watch *watch)
 	};
 	int status;
 
+	options->pipeline.lines = write_out;
+	options->pipeline.lines_arg = watch;
 	watch->signals = feed_signals();
 	if (watch->signals < 0)
 		return verb_fail(EXIT_FAILED, watch->verb, "cannot start", strerror(-watch->signals));
@@ -156,26 +182,6 @@ static void watch_close(struct watch *watch)
 }
 
 /* ---- the loop ------------------------------------------------------------------------------------ */
-
-static void write_out(struct watch *watch)
-{
-	struct text *text = pipeline_text(watch->feed.pipeline);
-	size_t written = 0;
-
-	while (written < text->length && !watch->output_error && !watch->output_closed) {
-		ssize_t part = write(STDOUT_FILENO, text->data + written, text->length - written);
-
-		if (part >= 0)
-			written += (size_t)part;
-		else if (errno == EPIPE)
-			watch->output_closed = true;
-		else if (errno != EINTR && errno != EAGAIN)
-			watch->output_error = errno;
-	}
-	if (text->failed && !watch->output_error)
-		watch->output_error = ENOMEM;
-	text_clear(text);
-}
 
 static void hint(struct watch *watch, uint64_t now_ns)
 {

@@ -10,7 +10,10 @@
 
 #include <cmocka.h>
 
+#include <malloc.h>
+#include <stdio.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "history_fixture.h"
 #include "random_report.h"
@@ -104,6 +107,38 @@ static void commits_come_within_a_second(void **state)
 	put(2, 1, CAUSE_FIN_LOCAL_FIRST);
 	fixture_close(&fixture);
 	assert_int_equal(rows(), 2); /* the end of the daemon is a commit */
+}
+
+static long resident_kib(void)
+{
+	FILE *file = fopen("/proc/self/statm", "r");
+	long pages = 0;
+
+	assert_non_null(file);
+	assert_int_equal(fscanf(file, "%*d %ld", &pages), 1);
+	fclose(file);
+	return pages * (sysconf(_SC_PAGESIZE) / 1024);
+}
+
+/* Not between the commits of a burst, and not never. */
+static void memory_goes_back_after_a_burst(void **state)
+{
+	long after_commit, soon, later;
+
+	(void)state;
+	if (!mallinfo2().arena)
+		skip(); /* the memory is a sanitizer's, or valgrind's */
+	for (uint64_t number = 1; number <= 20000; number++)
+		put(number, 1, CAUSE_FIN_LOCAL_FIRST);
+	fixture_commit(&fixture);
+	after_commit = resident_kib();
+	fixture_step(&fixture, 1000);
+	soon = resident_kib();
+	fixture_step(&fixture, 2000);
+	later = resident_kib();
+	assert_true(soon > after_commit - 1024);
+	assert_true(later < after_commit / 2);
+	assert_int_equal(rows(), 20000);
 }
 
 static void status_tells_what_is_there(void **state)
@@ -612,6 +647,7 @@ int main(void)
 		TEST(files_are_for_nobody_else),
 		TEST(settings_are_as_they_must_be),
 		TEST(commits_come_within_a_second),
+		TEST(memory_goes_back_after_a_burst),
 		TEST(status_tells_what_is_there),
 		TEST(revisions_replace_rows),
 		TEST(lives_of_a_socket_are_rows),

@@ -103,6 +103,33 @@ static void everything_has_its_words(void **state)
 		assert_non_null(machine_input_kind_name(machine_input_kind(input)));
 }
 
+static void note_is_safe(struct report_note note)
+{
+	struct text text = {0};
+
+	machine_note_append(&text, &note);
+	assert_true(text.length > 0);
+	for (size_t i = 0; i < text.length; i++)
+		assert_true(text.data[i] >= ' ' && text.data[i] <= '~' && text.data[i] != '"' && text.data[i] != '\\');
+	text_free(&text);
+}
+
+/* They go into JSON as they are. */
+static void notes_are_safe(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < machine_reference()->count; i++)
+		note_is_safe((struct report_note){.entry = (uint8_t)(i + 1)});
+	for (unsigned rule = 1; rule < TIMED_RULE_COUNT; rule++)
+		note_is_safe((struct report_note){.timed = (uint8_t)rule, .measured_ms = UINT32_MAX});
+	for (unsigned verdict = CONFORMANCE_GAP; verdict <= CONFORMANCE_VIOLATION; verdict++)
+		for (unsigned from = 0; from < CONNECTION_STATES; from++)
+			for (unsigned to = 0; to < CONNECTION_STATES; to++)
+				note_is_safe((struct report_note){.verdict = verdict,
+								  .from = (uint8_t)from,
+								  .to = (uint8_t)to});
+}
+
 static void views_have_every_entry_once(void **state)
 {
 	struct listing listing = listing_of(&everything);
@@ -552,6 +579,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(everything_has_its_words),
+		cmocka_unit_test(notes_are_safe),
 		cmocka_unit_test(views_have_every_entry_once),
 		cmocka_unit_test(json_says_what_the_table_says),
 		cmocka_unit_test(table_is_aligned),
