@@ -122,8 +122,8 @@ $(O)/bench_stacks: $(call object,,tests/bench/bench_stacks.c tests/bench/measure
 $(O)/bench_history: $(O)/tests/bench/bench_history.o $(call object,,$(PLAIN))
 	$(call link,,$(PLAIN_LIBS))
 
-# Its allocations go by the test.
-$(foreach kind,/ /asan/ /coverage/,$(O)$(kind)tests/unit/test_core_memory): LDFLAGS += \
+# Their allocations go by the test.
+$(foreach kind,/ /asan/ /coverage/,$(addprefix $(O)$(kind)tests/unit/test_,core_memory json_memory)): LDFLAGS += \
 	-Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=aligned_alloc
 
 # ---- what is written from tables: the reference machine told and drawn, the default configuration; tests hold the
