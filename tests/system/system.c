@@ -24,7 +24,7 @@
 #define DEEP_SECONDS_MAX 7200
 #define REMOVE_MAX       4
 #define JOBS_MAX         8
-#define TESTS_MAX        96
+#define TESTS_MAX        128
 
 enum outcome { PASSED, FAILED, SKIPPED };
 
