@@ -50,7 +50,7 @@ static const struct test *const tables[] = {
 	machine_tests,       audit_tests,          daemon_tests,          daemon_store_tests,
 	daemon_client_tests, diagnose_tests,       diagnose_stacks_tests, diagnose_network_tests,
 	diagnose_peer_tests, diagnose_limit_tests, diagnose_owner_tests,  probe_tests,
-	probe_end_tests,     fault_sweep_tests,    fault_daemon_tests,    fault_asker_tests,
+	daemon_hook_tests,   probe_end_tests,     fault_sweep_tests,    fault_daemon_tests,    fault_asker_tests,
 	fault_live_tests,    fault_link_tests,
 };
 
@@ -126,6 +126,17 @@ const char *test_directory(void)
 		      strerror(errno));
 	}
 	return own_slot->directory;
+}
+
+char *test_file(const char *name, const char *text)
+{
+	static char path[256];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "%s/%s", test_directory(), name);
+	file = fopen(path, "we");
+	CHECK(file && fputs(text, file) >= 0 && !fclose(file), "%s: %s", path, strerror(errno));
+	return path;
 }
 
 /* ---- running ------------------------------------------------------------------------------------- */
