@@ -55,6 +55,7 @@ static const struct test *const tables[] = {
 };
 
 static struct slot *own_slot; /* in the process of a test */
+static bool global;
 
 uint64_t now_ns(void)
 {
@@ -110,6 +111,11 @@ void test_note(const char *format, ...)
 bool test_is_deep(void)
 {
 	return getenv("LASTACK_DEEP") != NULL;
+}
+
+bool test_is_global(void)
+{
+	return global;
 }
 
 void test_remove_later(const char *directory)
@@ -260,6 +266,7 @@ int main(int argc, char **argv)
 {
 	static const struct option names[] = {{"list", no_argument, NULL, 'l'},
 					      {"only", required_argument, NULL, 'o'},
+					      {"global", no_argument, NULL, 'g'},
 					      {0}};
 	static struct run runs[TESTS_MAX];
 	unsigned counts[3] = {0};
@@ -269,8 +276,9 @@ int main(int argc, char **argv)
 
 	for (int letter; (letter = getopt_long(argc, argv, "j:", names, NULL)) != -1;) {
 		if (letter == '?')
-			return fprintf(stderr, "usage: system [--list] [--only NAME,...] [-j JOBS]\n"), 2;
+			return fprintf(stderr, "usage: system [--list] [--only NAME,...] [--global] [-j JOBS]\n"), 2;
 		list |= letter == 'l';
+		global |= letter == 'g';
 		only = letter == 'o' ? optarg : only;
 		jobs = letter == 'j' && atoi(optarg) > 0 && atoi(optarg) <= JOBS_MAX ? (size_t)atoi(optarg) : jobs;
 	}

@@ -43,6 +43,9 @@ void test_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* Are all cases wanted, however long it takes? By LASTACK_DEEP in the environment. */
 bool test_is_deep(void);
 
+/* May what belongs to the whole host be changed for a moment? By --global. */
+bool test_is_global(void);
+
 /* A directory that the runner removes when the test has ended, whatever it ended of. */
 void test_remove_later(const char *directory);
 /* A directory of this test's own, for files; anybody may enter it. */
