@@ -135,7 +135,7 @@ static void take_snapshot(void *arg, struct service_status *status)
 	};
 	tracker_live_by_state(tracker, status->live_by_state);
 	if (intake_counts(daemon->feed.intake, &status->events, status->delivered))
-		log_debug("counters of the kernel side could not be read");
+		log_warning("counts of events could not be read: how many were lost is not known now");
 	status_of_store(daemon, status);
 	if (daemon->control)
 		control_status(daemon->control, &status->control);
