@@ -116,8 +116,8 @@ bool diagnosis_step(struct diagnosis *diagnosis, struct tracker *tracker, uint32
 bool diagnosis_is_running(const struct diagnosis *diagnosis);
 
 /*
- * Is it the same one, a run later? Also where other processes have come to one of its own, or have left it: then only its
- * identity is another.
+ * Is it the same one, a run later? Also where other processes have come to one of its own, or have left it: then only
+ * its identity is another.
  */
 bool finding_goes_on(const struct finding *before, const struct finding *now);
 /* Of the last complete run, worst first. */

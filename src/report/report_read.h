@@ -36,8 +36,8 @@ int report_read(const json_t *object, struct connection_report *report);
 void report_read_csv(const json_t *object, struct text *text);
 
 /*
- * An object as JSON on one line, without a line feed. json_dumps() is no substitute: where it lacks memory for a moment it
- * leaves the name of a member out and goes on (jansson 2.14).
+ * An object as JSON on one line, without a line feed. json_dumps() is no substitute: where it lacks memory for a moment
+ * it leaves the name of a member out and goes on (jansson 2.14).
  */
 void json_append(const json_t *object, struct text *text);
 

@@ -26,8 +26,8 @@ struct symbol {
 };
 
 /*
- * NULL without memory. no_memory: called where libdw lacks some while it reads lines, and knows no way back; it must end
- * the process, which libdw else does itself with status 1.
+ * NULL without memory. no_memory: called where libdw lacks some while it reads lines, and knows no way back; it must
+ * end the process, which libdw else does itself with status 1.
  */
 typedef void (*symbols_no_memory_fn)(void) __attribute__((noreturn));
 struct symbols *symbols_create(symbols_no_memory_fn no_memory);

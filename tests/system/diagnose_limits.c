@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * diagnose_limits.c: `lastack diagnose` where something runs out: local ports, TIME_WAIT, the queue of handshakes. The
- * limits are those of a namespace of the test's own; the one that belongs to the whole host (tcp_max_orphans) is lowered
- * only where that is asked for.
+ * limits are those of a namespace of the test's own; the one that belongs to the whole host (tcp_max_orphans) is
+ * lowered only where that is asked for.
  */
 #include "daemons.h"
 #include "diagnoses.h"

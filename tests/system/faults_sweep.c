@@ -260,10 +260,15 @@ static void memory_diagnose(void)
 }
 
 const struct test fault_sweep_tests[] = {
-	{"faults_calls_live", calls_live},     {"faults_calls_record", calls_record},
-	{"faults_calls_check", calls_check},   {"faults_calls_audit", calls_audit},
-	{"faults_memory_live", memory_live},   {"faults_calls_diagnose", calls_diagnose},
-	{"faults_memory_check", memory_check}, {"faults_memory_record", memory_record},
-	{"faults_memory_audit", memory_audit}, {"faults_memory_diagnose", memory_diagnose},
+	{"faults_calls_live", calls_live},
+	{"faults_calls_record", calls_record},
+	{"faults_calls_check", calls_check},
+	{"faults_calls_audit", calls_audit},
+	{"faults_memory_live", memory_live},
+	{"faults_calls_diagnose", calls_diagnose},
+	{"faults_memory_check", memory_check},
+	{"faults_memory_record", memory_record},
+	{"faults_memory_audit", memory_audit},
+	{"faults_memory_diagnose", memory_diagnose},
 	{0},
 };

@@ -50,8 +50,8 @@ static const struct test *const tables[] = {
 	machine_tests,       audit_tests,          daemon_tests,          daemon_store_tests,
 	daemon_client_tests, diagnose_tests,       diagnose_stacks_tests, diagnose_network_tests,
 	diagnose_peer_tests, diagnose_limit_tests, diagnose_owner_tests,  probe_tests,
-	daemon_hook_tests,   probe_end_tests,     fault_sweep_tests,    fault_daemon_tests,    fault_asker_tests,
-	fault_live_tests,    fault_link_tests,
+	daemon_hook_tests,   probe_end_tests,      fault_sweep_tests,     fault_daemon_tests,
+	fault_asker_tests,   fault_live_tests,     fault_link_tests,
 };
 
 static struct slot *own_slot; /* in the process of a test */
