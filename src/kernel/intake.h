@@ -30,8 +30,8 @@ void intake_destroy(struct intake *intake);
 /* Takes in all sockets that exist. Returns 0 or -errno. */
 int intake_start(struct intake *intake, uint32_t *unreachable_namespaces);
 /*
- * Takes in what has come since, and lists sockets when that is due; a listing that fails is tried again, as what it
- * lacks (descriptors, memory) may be there again a second later. Returns 0 or -errno.
+ * Takes in what has come since, and lists sockets when that is due; a listing that fails is tried again, as what it lacks
+ * (descriptors, memory) may be there again a second later. Returns 0 or -errno.
  */
 int intake_poll(struct intake *intake);
 /*
