@@ -57,7 +57,9 @@ static bool tells_of_both(int output)
 
 static void drive_watch(struct program *program)
 {
-	if (!BECOMES_TRUE(program_ended(program) || text_has(program->errors, "watching;")) || program_ended(program))
+	/* Where it could not say so it watches all the same. */
+	BECOMES_TRUE(program_ended(program) || text_has(program->errors, "watching;"));
+	if (program_ended(program))
 		return;
 	pair = pair_open(AF_INET, listener, PORT);
 	cookies[0] = pair.client_cookie;
