@@ -206,12 +206,12 @@ static void summary_print(const struct audit *audit)
 			(unsigned long long)total);
 }
 
-static bool was_there(const struct audit *audit, uint32_t netns)
+static bool was_audited(const struct audit *audit, uint32_t netns)
 {
 	for (size_t i = 1; i < tally_netns_count(audit->tally); i++)
 		if (tally_netns(audit->tally, i) == netns)
 			return true;
-	return audit_mark_reading(&audit->start, netns) || audit_mark_reading(&audit->end, netns);
+	return audit_mark_reading(&audit->end, netns);
 }
 
 /* Nothing is known of it: that is not the same as nothing being wrong there. */
@@ -222,7 +222,7 @@ static int missing_tell(const struct audit *audit)
 	int status = EXIT_DONE;
 
 	for (unsigned i = 0; i < filter->netns_count; i++) {
-		if (was_there(audit, filter->netns[i]))
+		if (was_audited(audit, filter->netns[i]))
 			continue;
 		snprintf(what, sizeof(what), "--netns %u", filter->netns[i]);
 		status = verb_fail(EXIT_FAILED, audit_verb.name, what, "nobody is in it, or it is out of reach");

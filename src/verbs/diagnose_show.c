@@ -14,7 +14,7 @@
 #include "verbs/ask.h"
 #include "verbs/diagnose_show.h"
 
-static _Noreturn void no_memory(void)
+static __attribute__((noreturn)) void no_memory(void)
 {
 	exit(verb_fail(EXIT_FAILED, diagnose_verb.name, "stacks", strerror(ENOMEM)));
 }
