@@ -263,7 +263,7 @@ static int once_answer(struct once *once, const struct diagnose_options *options
 	struct diagnose_answer *answer = NULL;
 	struct control_request request;
 	uint64_t lines = 0;
-	bool more = true, failed = false;
+	bool more = true, failed;
 	char why[192];
 	int status;
 
