@@ -150,19 +150,19 @@ static bool is_chosen(unsigned at, unsigned count, unsigned max)
 	return count <= max || (uint64_t)at * max / count != (uint64_t)(at + 1) * max / count;
 }
 
-/* A deep sweep may be cut in pieces: LASTACK_DEEP=2/8 is the second eighth of it, as evenly spread as all of it. */
-static bool is_of_piece(unsigned at)
-{
-	unsigned piece = 1, pieces = 1;
-
-	if (sscanf(getenv("LASTACK_DEEP"), "%u/%u", &piece, &pieces) != 2 || !pieces)
-		return true;
-	return at % pieces == (piece - 1) % pieces;
-}
-
+/*
+ * A deep sweep plays as many as there is time for, or a piece of them all: LASTACK_DEEP=2/16 is the second sixteenth, as
+ * evenly spread as the whole.
+ */
 static bool is_played(unsigned at, unsigned count, unsigned max)
 {
-	return test_is_deep() ? is_of_piece(at) : is_chosen(at, count, max);
+	unsigned piece, pieces;
+
+	if (!test_is_deep())
+		return is_chosen(at, count, max);
+	if (sscanf(getenv("LASTACK_DEEP"), "%u/%u", &piece, &pieces) == 2 && pieces)
+		return at % pieces == (piece - 1) % pieces;
+	return is_chosen(at, count, FAULTS_MAX);
 }
 
 /* ---- system calls --------------------------------------------------------------------------------- */
