@@ -105,7 +105,7 @@ $(O)/demo: $(call object,,$(PLAYERS) tests/live/demo.c)
 	$(call link,,-ljansson -lm -lnftables)
 $(O)/system: $(call object,,$(SYSTEM))
 	$(call link,,-ljansson -lsqlite3 -lz)
-# Loaded before the C library's: by the sweeps over allocations, and where the clock is stepped.
+# Loaded before a library: by the sweeps over allocations, where the clock is stepped, and by the daemon under valgrind.
 $(O)/%.so: tests/faults/%.c
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(WARNINGS) -fPIC -shared -o $@ $<
@@ -122,8 +122,8 @@ $(O)/bench_stacks: $(call object,,tests/bench/bench_stacks.c tests/bench/measure
 $(O)/bench_history: $(O)/tests/bench/bench_history.o $(call object,,$(PLAIN))
 	$(call link,,$(PLAIN_LIBS))
 
-# Its allocations go by the test.
-$(foreach kind,/ /asan/ /coverage/,$(O)$(kind)tests/unit/test_core_memory): LDFLAGS += \
+# Their allocations go by the test.
+$(foreach kind,/ /asan/ /coverage/,$(addprefix $(O)$(kind)tests/unit/test_,core_memory json_memory)): LDFLAGS += \
 	-Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=aligned_alloc
 
 # ---- what is written from tables: the reference machine told and drawn, the default configuration; tests hold the
@@ -182,7 +182,7 @@ asan: $(UNIT_ASAN)
 	O=$(O) LASTACK_LIVES=100000 tests/run.sh unit $(UNIT_ASAN)
 tsan: $(UNIT_TSAN) # without randomised addresses: gcc's runtime knows fewer bits of them than newer kernels use
 	O=$(O) setarch -R tests/run.sh unit $(UNIT_TSAN)
-memcheck: all $(UNIT) # minutes; with live as root; MEMCHECK_SHORT=1 for some of it
+memcheck: all $(UNIT) $(O)/no_filter.so # minutes; with live as root; MEMCHECK_SHORT=1 for some of it
 	O=$(O) tests/memcheck.sh $(UNIT)
 fuzz: $(FUZZ) # FUZZ_SECONDS=60 for each
 	O=$(O) tests/fuzz/run.sh long

@@ -115,6 +115,11 @@ void diagnosis_begin(struct diagnosis *diagnosis, uint64_t now_ns, diagnosis_wan
 bool diagnosis_step(struct diagnosis *diagnosis, struct tracker *tracker, uint32_t slots);
 bool diagnosis_is_running(const struct diagnosis *diagnosis);
 
+/*
+ * Is it the same one, a run later? Also where other processes have come to one of its own, or have left it: then only
+ * its identity is another.
+ */
+bool finding_goes_on(const struct finding *before, const struct finding *now);
 /* Of the last complete run, worst first. */
 const struct finding *diagnosis_findings(const struct diagnosis *diagnosis, uint32_t *count);
 const struct diagnosis_totals *diagnosis_totals(const struct diagnosis *diagnosis);

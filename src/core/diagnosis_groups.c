@@ -433,16 +433,18 @@ static void destination_fill(const struct group *group, struct finding *finding)
 static void identity_fill(const struct diagnosis *diagnosis, struct group *group)
 {
 	struct finding *finding = &group->finding;
-	struct group_key key = group->key;
-	uint64_t identity = diagnosis->seed;
+	struct group_key place = group->key;
+	uint64_t program = diagnosis->seed;
 
-	if (finding->process_count > 1) {
-		key.pid = 0;
-		identity = bytes_hash_wide(finding->comm, sizeof(finding->comm), identity);
-		identity = bytes_hash_wide(&finding->uid, sizeof(finding->uid), identity);
-		identity = bytes_hash_wide(&finding->cgroup, sizeof(finding->cgroup), identity);
-	}
-	finding->identity = bytes_hash_wide(&key, sizeof(key), identity);
+	place.pid = 0;
+	finding->place = bytes_hash_wide(&place, sizeof(place), diagnosis->seed);
+	finding->identity = bytes_hash_wide(&group->key, sizeof(group->key), diagnosis->seed);
+	if (finding->process_count < 2)
+		return;
+	program = bytes_hash_wide(finding->comm, sizeof(finding->comm), program);
+	program = bytes_hash_wide(&finding->uid, sizeof(finding->uid), program);
+	program = bytes_hash_wide(&finding->cgroup, sizeof(finding->cgroup), program);
+	finding->identity = bytes_hash_wide(&place, sizeof(place), program);
 }
 
 void groups_end(struct diagnosis *diagnosis)

@@ -144,3 +144,25 @@ void groups_join(struct diagnosis *diagnosis)
 						  memcmp(group->joined->remote, group->remote, sizeof(group->remote));
 	}
 }
+
+/* ---- from run to run ----------------------------------------------------------------------------------------- */
+
+static bool has_process(const struct finding *finding, uint32_t pid)
+{
+	for (uint32_t i = 0; i < finding->process_count && i < FINDING_PROCESSES_MAX; i++)
+		if (finding->processes[i].pid == pid)
+			return true;
+	return false;
+}
+
+bool finding_goes_on(const struct finding *before, const struct finding *now)
+{
+	if (before->identity == now->identity)
+		return true;
+	if (before->place != now->place)
+		return false;
+	for (uint32_t i = 0; i < before->process_count && i < FINDING_PROCESSES_MAX; i++)
+		if (has_process(now, before->processes[i].pid))
+			return true;
+	return false;
+}

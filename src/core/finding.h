@@ -113,6 +113,7 @@ struct finding {
 	enum finding_certainty certainty;
 	uint32_t count;
 	uint64_t identity;  /* what it is of: the same from run to run, whatever its numbers are */
+	uint64_t place;     /* the same where only the processes are others */
 	bool local_fault;   /* zero window: it is the process here that does not read */
 	uint64_t since_ns;  /* of the oldest; 0: not known */
 	bool has_growth;    /* there was a run before */

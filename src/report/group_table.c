@@ -23,11 +23,14 @@ struct group_table *group_table_create(bool csv)
 {
 	struct group_table *table = calloc(1, sizeof(*table));
 
-	if (table) {
-		table->csv = csv;
-		table->rows = json_array();
-	}
-	return table;
+	if (!table)
+		return NULL;
+	table->csv = csv;
+	table->rows = json_array();
+	if (table->rows)
+		return table;
+	free(table);
+	return NULL;
 }
 
 void group_table_destroy(struct group_table *table)

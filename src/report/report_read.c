@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "core/tcp_machine.h"
+#include "report/json_memory.h"
 #include "report/report_read.h"
 
 #define ERRNO_MAX      133
@@ -40,22 +41,22 @@ static char *cookie_cut(const char *line, size_t length, char digits[24])
 json_t *report_line_load(const char *line, size_t length, char *why, size_t size)
 {
 	size_t flags = JSON_REJECT_DUPLICATES;
-	json_error_t error;
-	json_t *object = json_loadb(line, length, flags, &error);
 	char digits[24], *copy;
+	json_error_t error;
+	json_t *object = json_memory_load(line, length, flags, &error);
 
-	if (!object && json_error_code(&error) == json_error_numeric_overflow &&
+	if (!object && !json_memory_lacked() && json_error_code(&error) == json_error_numeric_overflow &&
 	    (copy = cookie_cut(line, length, digits))) {
-		object = json_loadb(copy, length, flags, &error);
+		object = json_memory_load(copy, length, flags, &error);
 		free(copy);
 		if (object && json_object_set_new(object, "cookie", json_string(digits))) {
 			json_decref(object);
 			object = NULL;
 		}
 	}
-	if (json_is_object(object))
+	if (json_is_object(object) && !json_memory_lacked())
 		return object;
-	snprintf(why, size, "%s", object ? "not an object" : error.text[0] ? error.text : "out of memory");
+	snprintf(why, size, "%s", json_memory_lacked() ? "out of memory" : object ? "not an object" : error.text);
 	json_decref(object);
 	return NULL;
 }
@@ -339,6 +340,17 @@ static void list_csv_append(const json_t *list, struct text *text)
 	text_append_csv(text, joined.data, joined.length);
 	text->failed |= joined.failed;
 	text_free(&joined);
+}
+
+void json_append(const json_t *object, struct text *text)
+{
+	size_t length = json_dumpb(object, NULL, 0, JSON_COMPACT);
+	char *room = length ? text_reserve(text, length) : NULL;
+
+	if (room && json_dumpb(object, room, length, JSON_COMPACT) == length)
+		text->length += length;
+	else
+		text->failed = true;
 }
 
 void json_csv_append(const json_t *value, struct text *text)

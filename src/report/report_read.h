@@ -35,6 +35,12 @@ int report_read(const json_t *object, struct connection_report *report);
 /* The CSV line, with its line feed, that report_writer would have written for what it wrote the object for. */
 void report_read_csv(const json_t *object, struct text *text);
 
+/*
+ * An object as JSON on one line, without a line feed. json_dumps() is no substitute: where it lacks memory for a moment
+ * it leaves the name of a member out and goes on (jansson 2.14).
+ */
+void json_append(const json_t *object, struct text *text);
+
 /* One member as CSV: nothing for null; texts of a list joined by "; ", states by ">". */
 void json_csv_append(const json_t *value, struct text *text);
 

@@ -50,14 +50,15 @@ static void list_slice(struct control_client *client)
 
 /* ---- show ------------------------------------------------------------------------------------------- */
 
-/* What only an end has is not there yet. */
-static void end_remove(json_t *line)
+/* What only an end has is not there yet. False: no memory, or no line. */
+static bool end_remove(json_t *line)
 {
 	static const char *const of_the_end[] = {"class", "cause", "initiator", "end_us"};
+	bool removed = !json_object_set_new(line, "explain", json_string("The connection lives."));
 
 	for (size_t i = 0; i < sizeof(of_the_end) / sizeof(of_the_end[0]); i++)
-		json_object_set_new(line, of_the_end[i], json_null());
-	json_object_set_new(line, "explain", json_string("The connection lives."));
+		removed &= !json_object_set_new(line, of_the_end[i], json_null());
+	return removed;
 }
 
 /* What a line of something alive begins with. */
@@ -87,26 +88,27 @@ static void show_live(struct control_client *client, const struct connection *co
 {
 	struct control *control = client->control;
 	struct connection_report report;
-	char *whole = NULL, why[160];
-	json_t *line;
+	struct text *text = &control->line;
+	json_t *line = NULL;
+	char why[160];
+	bool whole;
 
 	tracker_report_live(control->service->tracker, connection, control->now_ns, &report);
-	text_clear(&control->line);
-	if (report_writer_report(control->reports, &control->line, &report))
+	text_clear(text);
+	if (!report_writer_report(control->reports, text, &report))
+		line = report_line_load(text->data, text->length, why, sizeof(why));
+	whole = end_remove(line);
+	text_clear(text);
+	json_append(line, text);
+	json_decref(line);
+	if (!whole || text->failed) { /* a connection that is left out would be said not to be there */
+		client->out.failed = true;
 		return;
-	line = report_line_load(control->line.data, control->line.length, why, sizeof(why));
-	if (line) {
-		end_remove(line);
-		whole = json_dumps(line, JSON_COMPACT);
-		json_decref(line);
 	}
-	if (!whole)
-		return;
 	live_lead_append(client, connection, &report);
-	text_append_str(&client->out, whole + 1);
+	text_append(&client->out, text->data + 1, text->length - 1);
 	text_append_char(&client->out, '\n');
 	client->lines++;
-	free(whole);
 }
 
 static bool is_live(const struct connection *connection)
@@ -166,20 +168,20 @@ static void status_slice(struct control_client *client)
 {
 	const struct service *service = client->control->service;
 	struct service_status status = {0};
+	struct text *line = &client->control->line;
 	json_t *json;
-	char *line;
 
 	if (tracker_walk(service->tracker, &client->cursor, WALK_SLOTS, count_one, client->owners))
 		return;
 	service->status(service->arg, &status);
 	json = status_json(&status, client->owners, control_wall_us(client->control));
-	line = json ? json_dumps(json, JSON_COMPACT) : NULL;
+	text_clear(line);
+	json_append(json, line);
 	json_decref(json);
-	if (!line)
+	if (line->failed)
 		return client_error(client, "out_of_memory", "no memory for the answer");
-	text_append_str(&client->out, line);
+	text_append(&client->out, line->data, line->length);
 	text_append_char(&client->out, '\n');
-	free(line);
 	client->lines++;
 	client_end(client, "");
 }

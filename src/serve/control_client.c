@@ -142,7 +142,7 @@ static void client_next_request(struct control_client *client)
 	client->in_length -= length + 1;
 	memmove(client->in, end + 1, client->in_length);
 	if (error)
-		client_error(client, "bad_request", "%s", why);
+		client_error(client, error == -ENOMEM ? "out_of_memory" : "bad_request", "%s", why);
 	else
 		answer_begin(client);
 }

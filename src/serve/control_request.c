@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "report/json_memory.h"
 #include "serve/control_request.h"
 
 #define DEPTH_MAX 4
@@ -420,7 +421,11 @@ int control_request_read(struct control_request *request, const char *line, size
 	diagnosis_limits_unset(&read.limits);
 	if (is_deep(line, length))
 		return refuse(&reading, "the request is nested too deep");
-	read.json = json_loadb(line, length, JSON_REJECT_DUPLICATES, &error);
+	read.json = json_memory_load(line, length, JSON_REJECT_DUPLICATES, &error);
+	if (json_memory_lacked()) {
+		refuse(&reading, "no memory for the request");
+		return -ENOMEM;
+	}
 	if (!read.json)
 		return refuse(&reading, "not JSON: %s", error.text);
 	status = verb_read(&reading, read.json);

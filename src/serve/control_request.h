@@ -42,7 +42,7 @@ struct control_request {
 	struct diagnosis_limits limits;
 };
 
-/* Returns 0, or -EINVAL with `why` (size bytes) set; *request is then untouched. */
+/* Returns 0, or -EINVAL, or -ENOMEM, with `why` (size bytes) set; *request is then untouched. */
 int control_request_read(struct control_request *request, const char *line, size_t length, char *why, size_t size);
 void control_request_free(struct control_request *request);
 /* cgroup: path or NULL. The state is looked at by whoever has one. */

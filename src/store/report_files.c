@@ -22,7 +22,7 @@
 #define PENDING_BYTES    (1 << 20)   /* lines that wait in memory while they cannot be written */
 #define RETRY_FIRST_NS   NS_PER_S
 #define RETRY_LAST_NS    (60 * NS_PER_S)
-#define SLICE_NS         20000000
+#define SLICE_NS_USUAL   20000000
 #define SLICE_BYTES      (1 << 20)
 #define SLICES_AT_END    50 /* one second of compressing, and no more */
 #define UNPACKED_WAITING 8  /* with more than these waiting, the next is finished without being compressed */
@@ -61,7 +61,7 @@ struct report_files {
 	struct report_name passed;
 	int pass_error; /* the first of this pass */
 	struct trouble writing, finishing;
-	uint64_t now_ns;
+	uint64_t now_ns, slice_ns;
 	struct report_files_status own;
 };
 
@@ -291,7 +291,7 @@ static void pass_next(struct report_files *files)
 static bool finishing_step(struct report_files *files)
 {
 	if (report_finish_busy(files->finish)) {
-		pass_outcome(files, report_finish_step(files->finish, SLICE_NS, SLICE_BYTES));
+		pass_outcome(files, report_finish_step(files->finish, files->slice_ns, SLICE_BYTES));
 		return true;
 	}
 	if (files->directory < 0)
@@ -371,6 +371,7 @@ int report_files_create(struct report_files **files, const struct report_files_c
 	pthread_mutex_init(&made->mutex, NULL);
 	made->directory = made->part.fd = -1;
 	made->limits = made->limits_set = limits_of(config);
+	made->slice_ns = config->slice_ns ?: SLICE_NS_USUAL;
 	made->path = strdup(config->directory);
 	made->host = strdup(config->host);
 	made->context = (struct report_context){.host = made->host, .cgroup_path = item_cgroup, .arg = made};

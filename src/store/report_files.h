@@ -21,6 +21,8 @@ struct report_files_config {
 	uint64_t max_age_ns; /* of a file, from its first line; 0: no limit */
 	uint32_t keep;       /* finished files; the oldest, by their names, are removed. 0: all */
 	bool gzip;
+	uint64_t slice_ns; /* of compressing at once; 0: as usual. Not reconfigured: for tests, which no time may matter
+			      to */
 };
 
 struct report_files_status {

@@ -41,11 +41,16 @@ struct symbols {
 	struct mapping mappings[MAPPINGS_MAX];
 	uint32_t pids[PIDS_MAX];
 	unsigned module_count, mapping_count, pid_count;
+	symbols_no_memory_fn no_memory;
 };
 
-struct symbols *symbols_create(void)
+struct symbols *symbols_create(symbols_no_memory_fn no_memory)
 {
-	return calloc(1, sizeof(struct symbols));
+	struct symbols *symbols = calloc(1, sizeof(*symbols));
+
+	if (symbols)
+		symbols->no_memory = no_memory;
+	return symbols;
 }
 
 void symbols_destroy(struct symbols *symbols)
@@ -208,11 +213,12 @@ static Dwarf_Addr address_of(const struct module *module, uint64_t offset)
 	return 0;
 }
 
-static void symbol_name(const struct module *module, struct symbol *symbol)
+static void symbol_name(const struct symbols *symbols, const struct module *module, struct symbol *symbol)
 {
-	Dwarf_Addr address;
+	Dwarf_Addr address, bias;
 	GElf_Off offset;
 	Dwfl_Line *line;
+	Dwarf *dwarf;
 	GElf_Sym sym;
 
 	symbol->module = module->path;
@@ -223,6 +229,9 @@ static void symbol_name(const struct module *module, struct symbol *symbol)
 	/* Where it goes on is behind the call, and so perhaps in the next line, or behind the function. */
 	symbol->function = dwfl_module_addrinfo(module->file, address - 1, &offset, &sym, NULL, NULL, NULL);
 	symbol->offset = symbol->function ? offset + 1 : 0;
+	dwarf = dwfl_module_getdwarf(module->file, &bias);
+	if (dwarf)
+		dwarf_new_oom_handler(dwarf, symbols->no_memory);
 	line = dwfl_module_getsrc(module->file, address - 1);
 	symbol->file = line ? dwfl_lineinfo(line, NULL, &symbol->line, NULL, NULL, NULL) : NULL;
 }
@@ -283,7 +292,7 @@ void symbols_find(struct symbols *symbols, uint32_t pid, const struct event_fram
 	module = frame->kind == FRAME_FILE ? module_by_build_id(symbols, frame->build_id)
 					   : module_by_address(symbols, pid, &symbol->frame);
 	if (module)
-		symbol_name(module, symbol);
+		symbol_name(symbols, module, symbol);
 }
 
 /* ---- who called the innermost function ------------------------------------------------------------------------- */

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "monotonic.h"
+#include "report/json_memory.h"
 #include "report/report_read.h"
 #include "verbs/ask.h"
 
@@ -179,18 +180,18 @@ static int ask_connect(const struct ask *ask, int *fd)
 
 static int request_send(const struct ask *ask, int fd, json_t *request)
 {
-	char *line = request ? json_dumps(request, JSON_COMPACT) : NULL;
-	size_t length = line ? strlen(line) : 0;
+	struct text line = {0};
 	int status = EXIT_DONE;
 
+	json_append(request, &line);
 	json_decref(request);
-	if (!line)
-		return verb_fail(EXIT_FAILED, ask->verb, "the request", "out of memory, or a value that is no UTF-8");
-	line[length] = '\n'; /* in place of the NUL */
+	text_append_char(&line, '\n');
 	/* A socket just connected has room for any request. */
-	if (send(fd, line, length + 1, MSG_NOSIGNAL) != (ssize_t)(length + 1))
+	if (line.failed)
+		status = verb_fail(EXIT_FAILED, ask->verb, "the request", "out of memory, or a value that is no UTF-8");
+	else if (send(fd, line.data, line.length, MSG_NOSIGNAL) != (ssize_t)line.length)
 		status = verb_fail(EXIT_FAILED, ask->verb, ask->socket, strerror(errno));
-	free(line);
+	text_free(&line);
 	return status;
 }
 
@@ -208,6 +209,12 @@ struct answer_state {
 	uint64_t lines;
 	int status; /* of ANSWER_FAILED */
 };
+
+static enum answer fail(const struct ask *ask, struct answer_state *state, const char *why)
+{
+	state->status = verb_fail(EXIT_FAILED, ask->verb, ask->socket, why);
+	return ANSWER_FAILED;
+}
 
 static enum answer error_take(const struct ask *ask, const json_t *error, struct answer_state *state)
 {
@@ -232,8 +239,10 @@ static enum answer line_take(const struct ask *ask, const char *line, size_t len
 
 	if (!is_error && !begins_with(line, length, "{\"end\":"))
 		return ask->line(ask->arg, line, length) ? ANSWER_GOES_ON : ANSWER_ENOUGH;
-	json = json_loadb(line, length, 0, NULL);
-	if (is_error)
+	json = json_memory_load(line, length, 0, NULL);
+	if (json_memory_lacked())
+		answer = fail(ask, state, "out of memory");
+	else if (is_error)
 		answer = error_take(ask, json_object_get(json, "error"), state);
 	else
 		state->lines = (uint64_t)report_member_number(json, "end", "lines", 0);
@@ -268,12 +277,6 @@ static int wait_ms(const struct ask *ask, uint64_t began_ns)
 	return wait_ns == UINT64_MAX
 		       ? -1
 		       : (int)((wait_ns + 999999) / 1000000 < 3600000 ? (wait_ns + 999999) / 1000000 : 3600000);
-}
-
-static enum answer fail(const struct ask *ask, struct answer_state *state, const char *why)
-{
-	state->status = verb_fail(EXIT_FAILED, ask->verb, ask->socket, why);
-	return ANSWER_FAILED;
 }
 
 static enum answer answer_read(const struct ask *ask, int fd, uint64_t began_ns, struct answer_state *state)

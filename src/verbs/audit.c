@@ -96,6 +96,9 @@ static int mark(struct audit *audit, struct audit_mark *mark)
 	if (!status && mark->unreachable)
 		fprintf(stderr, "lastack: %s: %u network namespaces could not be entered: they are not audited\n",
 			audit_verb.name, mark->unreachable);
+	if (!status && mark->unread)
+		fprintf(stderr, "lastack: %s: the counters of %u network namespaces could not be read: they are not audited\n",
+			audit_verb.name, mark->unread);
 	return status;
 }
 
@@ -203,6 +206,30 @@ static void summary_print(const struct audit *audit)
 			(unsigned long long)total);
 }
 
+static bool was_audited(const struct audit *audit, uint32_t netns)
+{
+	for (size_t i = 1; i < tally_netns_count(audit->tally); i++)
+		if (tally_netns(audit->tally, i) == netns)
+			return true;
+	return audit_mark_reading(&audit->end, netns);
+}
+
+/* Nothing is known of it: that is not the same as nothing being wrong there. */
+static int missing_tell(const struct audit *audit)
+{
+	const struct report_filter *filter = &audit->watch.pipeline.filter;
+	char what[32];
+	int status = EXIT_DONE;
+
+	for (unsigned i = 0; i < filter->netns_count; i++) {
+		if (was_audited(audit, filter->netns[i]))
+			continue;
+		snprintf(what, sizeof(what), "--netns %u", filter->netns[i]);
+		status = verb_fail(EXIT_FAILED, audit_verb.name, what, "nobody is in it, or it is out of reach");
+	}
+	return status;
+}
+
 static int audit_run(struct audit *audit)
 {
 	struct feed_observer observer = {audit, begin, event, tick, loss, end};
@@ -218,8 +245,10 @@ static int audit_run(struct audit *audit)
 	status = watch_run(audit_verb.name, &audit->watch);
 	if (status == EXIT_DONE && (audit->error || tally_dropped(audit->tally)))
 		status = verb_fail(EXIT_FAILED, audit_verb.name, "counting", strerror(ENOMEM));
-	if (status == EXIT_DONE)
+	if (status == EXIT_DONE) {
 		summary_print(audit);
+		status = missing_tell(audit);
+	}
 	if (status == EXIT_DONE && audit->unexplained)
 		status = EXIT_FINDINGS;
 	tally_destroy(audit->tally);

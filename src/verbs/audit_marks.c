@@ -64,7 +64,9 @@ static int read_one(void *arg, uint32_t inode)
 	memset(reading, 0, sizeof(*reading));
 	reading->netns = inode;
 	reading->cookie = netns_cookie_here();
-	if (!snmp_read(reading)) /* else it is not read */
+	if (snmp_read(reading))
+		mark->unread++;
+	else
 		mark->count++;
 	return 0;
 }

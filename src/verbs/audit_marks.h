@@ -21,6 +21,7 @@ struct audit_mark {
 	size_t count, room;
 	uint64_t read_ns;     /* when the readings were complete; 0: there are none */
 	uint32_t unreachable; /* namespaces that could not be entered */
+	uint32_t unread;      /* of those that were: whose counters could not be read */
 };
 
 /* Is this namespace of interest? */

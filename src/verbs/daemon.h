@@ -46,7 +46,7 @@ struct daemon {
 	uint64_t listed_ns, listing_took_ns;
 	bool listing_wanted;
 	uint64_t told_ns; /* when losses were last told */
-	uint64_t untold_losses, told_drops, told_listings;
+	uint64_t untold_losses, untold_stacks, told_drops, told_listings;
 	bool ready, stopping;
 };
 

@@ -7,12 +7,23 @@
 #include "report/finding_line.h"
 #include "verbs/daemon_findings.h"
 
-static bool stands_in(const struct finding *finding, const struct finding *list, uint32_t count)
+/* Which of those of the run before each one is, and the other way round; each goes on as one at most. */
+struct pairing {
+	bool is_old[DIAGNOSIS_FINDINGS], goes_on[DIAGNOSIS_FINDINGS];
+};
+
+static bool is_itself(const struct finding *before, const struct finding *now)
+{
+	return before->identity == now->identity;
+}
+
+static void pair(struct pairing *pairing, const struct daemon_findings *findings, const struct finding *now,
+		 uint32_t count, bool (*is_same)(const struct finding *before, const struct finding *now))
 {
 	for (uint32_t i = 0; i < count; i++)
-		if (finding->identity == list[i].identity)
-			return true;
-	return false;
+		for (uint32_t k = 0; k < findings->known_count && !pairing->is_old[i]; k++)
+			if (!pairing->goes_on[k] && is_same(&findings->known[k], &now[i]))
+				pairing->is_old[i] = pairing->goes_on[k] = true;
 }
 
 static void tell(struct daemon_findings *findings, const char *event, const struct finding *finding,
@@ -34,16 +45,19 @@ static void tell(struct daemon_findings *findings, const char *event, const stru
 void daemon_findings_tell(struct daemon_findings *findings, const struct diagnosis *diagnosis,
 			  const struct report_context *context, uint64_t now_ns)
 {
+	struct pairing pairing = {0};
 	uint32_t count;
 	const struct finding *now = diagnosis_findings(diagnosis, &count);
 
 	if (!findings->hook)
 		return;
+	pair(&pairing, findings, now, count, is_itself); /* before another one that grew could be taken for it */
+	pair(&pairing, findings, now, count, finding_goes_on);
 	for (uint32_t i = 0; i < count; i++)
-		if (!stands_in(&now[i], findings->known, findings->known_count))
+		if (!pairing.is_old[i])
 			tell(findings, "appeared", &now[i], context, now_ns);
 	for (uint32_t i = 0; i < findings->known_count; i++)
-		if (!stands_in(&findings->known[i], now, count))
+		if (!pairing.goes_on[i])
 			tell(findings, "cleared", &findings->known[i], context, now_ns);
 	memcpy(findings->known, now, count * sizeof(*now));
 	findings->known_count = count;

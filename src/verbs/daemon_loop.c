@@ -55,7 +55,7 @@ void daemon_take_loss(void *arg, const uint64_t lost[EVENT_KINDS])
 	struct daemon *daemon = arg;
 
 	for (size_t kind = 0; kind < EVENT_KINDS; kind++)
-		daemon->untold_losses += lost[kind];
+		*(kind == EVENT_STACK ? &daemon->untold_stacks : &daemon->untold_losses) += lost[kind];
 	if (daemon->audit.tally)
 		daemon_audit_loss(&daemon->audit, lost);
 }
@@ -135,7 +135,7 @@ static void take_snapshot(void *arg, struct service_status *status)
 	};
 	tracker_live_by_state(tracker, status->live_by_state);
 	if (intake_counts(daemon->feed.intake, &status->events, status->delivered))
-		log_debug("counters of the kernel side could not be read");
+		log_warning("counts of events could not be read: how many were lost is not known now");
 	status_of_store(daemon, status);
 	if (daemon->control)
 		control_status(daemon->control, &status->control);
@@ -241,7 +241,10 @@ static void losses_tell(struct daemon *daemon)
 	if (daemon->untold_losses)
 		log_warning("%llu events were lost: sockets are listed anew (a larger --ring-size helps)",
 			    (unsigned long long)daemon->untold_losses);
-	daemon->untold_losses = 0;
+	if (daemon->untold_stacks)
+		log_warning("%llu stacks were lost: their connections have none (a larger --ring-size helps)",
+			    (unsigned long long)daemon->untold_stacks);
+	daemon->untold_losses = daemon->untold_stacks = 0;
 	if (daemon->findings.dropped)
 		log_warning("%llu findings were not told to %s: it cannot follow, or is gone",
 			    (unsigned long long)daemon->findings.dropped, daemon->settings.options.finding_hook);

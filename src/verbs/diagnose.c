@@ -12,6 +12,7 @@
 
 #include "kernel/features.h"
 #include "kernel/netns_numbers.h"
+#include "report/report_read.h"
 #include "serve/diagnose_answer.h"
 #include "verbs/ask.h"
 #include "verbs/diagnose_options.h"
@@ -258,32 +259,37 @@ static int once_answer(struct once *once, const struct diagnose_options *options
 	struct diagnose_source source = {once->diagnosis, pipeline_tracker(once->feed.pipeline),
 					 pipeline_context(once->feed.pipeline), once->live};
 	json_t *json = request_make(options);
-	char *line = json ? json_dumps(json, JSON_COMPACT) : NULL, why[192];
+	struct text line = {0}, out = {0};
 	struct diagnose_answer *answer = NULL;
 	struct control_request request;
-	struct text out = {0};
 	uint64_t lines = 0;
-	bool more = true;
+	bool more = true, failed;
+	char why[192];
+	int status;
 
+	json_append(json, &line);
 	json_decref(json);
-	if (!line)
+	if (line.failed) {
+		text_free(&line);
 		return once_fail(-ENOMEM);
-	if (control_request_read(&request, line, strlen(line), why, sizeof(why))) {
-		free(line);
-		return verb_fail(EXIT_USAGE, diagnose_verb.name, why, NULL);
 	}
+	status = control_request_read(&request, line.data, line.length, why, sizeof(why));
+	text_free(&line);
+	if (status)
+		return status == -ENOMEM ? once_fail(status) : verb_fail(EXIT_USAGE, diagnose_verb.name, why, NULL);
 	answer = diagnose_answer_create(&source, &request, feature_monotonic_ns());
-	while (answer && more) {
+	failed = !answer;
+	while (!failed && more) {
 		more = diagnose_answer_slice(answer, &out, &lines);
-		if (out.length && !diagnose_show_line(show, out.data, out.length - 1))
+		failed = out.failed;
+		if (!failed && out.length && !diagnose_show_line(show, out.data, out.length - 1))
 			more = false;
 		text_clear(&out);
 	}
 	diagnose_answer_destroy(answer);
 	control_request_free(&request);
 	text_free(&out);
-	free(line);
-	return answer ? EXIT_DONE : once_fail(-ENOMEM);
+	return failed ? once_fail(-ENOMEM) : EXIT_DONE;
 }
 
 static int round_once(struct once *once, const struct diagnose_options *options, struct diagnose_show *show)

@@ -2,22 +2,31 @@
 /*
  * diagnose_show.c: see diagnose_show.h.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "report/finding_line.h"
+#include "report/json_memory.h"
 #include "report/report_read.h"
 #include "symbols/finding_names.h"
 #include "verbs/ask.h"
 #include "verbs/diagnose_show.h"
+
+static __attribute__((noreturn)) void no_memory(void)
+{
+	exit(verb_fail(EXIT_FAILED, diagnose_verb.name, "stacks", strerror(ENOMEM)));
+}
 
 /* Processes have come and gone since the last round, and load what they like. */
 void diagnose_show_begin(struct diagnose_show *show)
 {
 	show->findings = 0;
 	symbols_destroy(show->symbols);
-	show->symbols = show->stacks ? symbols_create() : NULL;
+	show->symbols = show->stacks ? symbols_create(no_memory) : NULL;
+	if (show->stacks && !show->symbols)
+		fprintf(stderr, "lastack: %s: stacks: no memory for the names in them\n", show->verb);
 }
 
 void diagnose_show_free(struct diagnose_show *show)
@@ -85,14 +94,11 @@ static bool is_sum(const json_t *object)
 /* The line as it came, or, where names were put into the object, another. */
 static bool json_show(struct diagnose_show *show, const json_t *object, const char *line, size_t length)
 {
-	char *named = show->symbols ? json_dumps(object, JSON_COMPACT) : NULL;
-
-	if (named)
-		text_append_str(&show->text, named);
+	if (show->symbols)
+		json_append(object, &show->text);
 	else
 		text_append(&show->text, line, length);
 	text_append_char(&show->text, '\n');
-	free(named);
 	return ask_write(&show->text);
 }
 
@@ -101,8 +107,10 @@ static bool object_show(struct diagnose_show *show, json_t *object, const char *
 	if (is_sum(object))
 		return show->json || sum_show(show, object);
 	show->findings++;
-	if (show->symbols)
+	if (show->symbols) {
 		finding_names_put(object, show->symbols);
+		(show->json ? &show->text : &show->blocks)->failed |= json_memory_lacked();
+	}
 	if (show->json)
 		return json_show(show, object, line, length);
 	text_append_char(&show->blocks, '\n');

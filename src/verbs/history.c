@@ -2,6 +2,7 @@
 /*
  * history.c: `lastack history`: connections that have ended, from the daemon's history; one by one or in groups.
  */
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -74,6 +75,8 @@ static bool line_take(void *arg, const char *line, size_t length)
 		return report_output_line(&answer->rows, line, length);
 	object = ask_load("history", line, length);
 	answer->failed = !object || group_table_add(answer->groups, object);
+	if (object && answer->failed)
+		verb_fail(EXIT_FAILED, "history", "counting", strerror(ENOMEM));
 	json_decref(object);
 	return !answer->failed;
 }
@@ -126,7 +129,7 @@ static int groups_run(const struct ask_options *options, struct ask *question, s
 
 	answer->groups = group_table_create(options->pipeline.format == REPORT_CSV);
 	if (!answer->groups)
-		return verb_fail(EXIT_FAILED, "history", "out of memory", NULL);
+		return verb_fail(EXIT_FAILED, "history", "cannot start", strerror(ENOMEM));
 	status = ask(question, request_make(options), NULL);
 	if (!status && answer->failed)
 		status = EXIT_FAILED;

@@ -2,6 +2,7 @@
 /*
  * list.c: `lastack list`: the connections that live, as the daemon knows them.
  */
+#include <errno.h>
 #include <string.h>
 
 #include "report/live_line.h"
@@ -144,7 +145,7 @@ static int list_run(const struct ask_options *options)
 	if (options->sort != LIVE_KEY_NONE) {
 		listing.rows = live_rows_create((enum live_key)options->sort, options->reverse, options->limit);
 		if (!listing.rows)
-			return verb_fail(EXIT_FAILED, "list", "out of memory", NULL);
+			return verb_fail(EXIT_FAILED, "list", "cannot start", strerror(ENOMEM));
 	}
 	status = ask(&question, request_make(options), NULL);
 	if (!status && listing.failed)

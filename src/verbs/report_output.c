@@ -2,6 +2,7 @@
 /*
  * report_output.c: see report_output.h.
  */
+#include <errno.h>
 #include <string.h>
 #include <time.h>
 
@@ -16,7 +17,7 @@ int report_output_begin(struct report_output *output, const char *verb, const st
 	output->context.time_of_day = options->pipeline.time_of_day;
 	output->writer = report_writer_create(output->format, &output->context, options->pipeline.columns);
 	if (!output->writer)
-		return verb_fail(EXIT_FAILED, verb, "out of memory", NULL);
+		return verb_fail(EXIT_FAILED, verb, "cannot start", strerror(ENOMEM));
 	return EXIT_DONE;
 }
 

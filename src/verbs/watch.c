@@ -237,13 +237,14 @@ static int watch_loop(struct watch *watch)
 
 /* ---- the end -------------------------------------------------------------------------------------- */
 
-static void counts_print(const struct watch *watch)
+static int counts_print(const struct watch *watch)
 {
 	uint64_t delivered[EVENT_KINDS], generated = 0, lost = 0, filtered = 0, taken = 0;
 	struct event_counts counts;
+	int status = intake_counts(watch->feed.intake, &counts, delivered);
 
-	if (intake_counts(watch->feed.intake, &counts, delivered))
-		return;
+	if (status)
+		return status;
 	for (size_t kind = 0; kind < EVENT_KINDS; kind++) {
 		generated += counts.kind[kind].generated;
 		lost += counts.kind[kind].lost;
@@ -258,6 +259,7 @@ static void counts_print(const struct watch *watch)
 			fprintf(stderr, "  lost: %llu of %llu %s\n", (unsigned long long)counts.kind[kind].lost,
 				(unsigned long long)counts.kind[kind].generated,
 				name_of(&event_kind_names, (unsigned)kind));
+	return 0;
 }
 
 static void listings_print(const struct watch *watch)
@@ -274,7 +276,7 @@ static int watch_finish(struct watch *watch, int status)
 {
 	const struct feed_observer *observer = watch->options->observer;
 	struct feed *feed = &watch->feed;
-	int ended;
+	int ended, counted;
 
 	if (!status && observer && observer->end)
 		status = observer->end(observer->arg);
@@ -285,7 +287,7 @@ static int watch_finish(struct watch *watch, int status)
 	feed_recording_finish(feed);
 	fprintf(stderr, "lastack: %s: ", watch->verb);
 	pipeline_summary(feed->pipeline, stderr);
-	counts_print(watch);
+	counted = counts_print(watch);
 	listings_print(watch);
 	if (feed->recording_error)
 		return verb_fail(EXIT_FAILED, watch->verb, watch->options->recording, strerror(-feed->recording_error));
@@ -293,7 +295,11 @@ static int watch_finish(struct watch *watch, int status)
 		return verb_fail(EXIT_FAILED, watch->verb, "standard output", strerror(watch->output_error));
 	if (!status)
 		status = ended;
-	return status ? verb_fail(EXIT_FAILED, watch->verb, "watching", strerror(-status)) : EXIT_DONE;
+	if (status)
+		return verb_fail(EXIT_FAILED, watch->verb, "watching", strerror(-status));
+	if (counted) /* whether all was seen is not known */
+		return verb_fail(EXIT_FAILED, watch->verb, "counts of events", strerror(-counted));
+	return EXIT_DONE;
 }
 
 static int watch_begin(struct watch *watch)

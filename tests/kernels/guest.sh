@@ -54,7 +54,7 @@ parts=$(word parts) only=$(word only) jobs=$(word jobs) system=$(word system)
 echo # the firmware has cleared the screen
 echo "== booted $(uname -r)"
 part tiers 300 tiers "$LASTACK"
-tests=privileges,loss_identity,probe_alive,probe_killed,probe_orphan,probe_many,diagnose_once,diagnose_stacks_once
+tests=privileges,loss_identity,probe_alive,probe_killed,probe_orphan,probe_many,diagnose_once,diagnose_stacks_once,diagnose_orphans
 case ",$parts,,$(uname -r)" in
 *,system,*,5.[0-9].* | *,system,*,5.1[0-4].*)
 	tests=privileges,loss_identity
@@ -62,7 +62,7 @@ case ",$parts,,$(uname -r)" in
 	echo "skip diagnose_once: keys are addresses here, which need 64 bits: more than the test's JSON library takes"
 	;;
 esac
-part system 600 system -j 1 --only "${system:-$tests}"
+part system 600 system --global -j 1 --only "${system:-$tests}"
 part live 800 live --global -j "${jobs:-16}" ${only:+--only "$only"}
 case ,$parts, in *,system,*) locked_down ;; esac
 poweroff -f

@@ -248,8 +248,23 @@ static void audit_under_load(void)
 	}
 }
 
+/* Of a namespace that is not there nothing is known; in one where nothing happens all is equal. */
+static void audit_nowhere(void)
+{
+	struct program lastack;
+	char inode[16];
+
+	snprintf(inode, sizeof(inode), "%u", netns_enter_new());
+	CHECK(program_run(&lastack, lastack_path(), "audit", "-d", "0.1", "--netns", inode) == 0, "%s",
+	      text_of(lastack.errors));
+	CHECK(program_run(&lastack, lastack_path(), "audit", "-d", "0.1", "--netns", "4711") == 4 &&
+		      text_has(lastack.errors, "lastack: audit: --netns 4711: nobody is in it"),
+	      "%s", text_of(lastack.errors));
+}
+
 const struct test audit_tests[] = {
 	{"audit_of_all_ends", audit_of_all_ends},         {"audit_of_young_and_gone", audit_of_young_and_gone},
 	{"audit_explains_losses", audit_explains_losses}, {"audit_finds_what_was_missed", audit_finds_what_was_missed},
-	{"audit_under_load", audit_under_load},           {0},
+	{"audit_under_load", audit_under_load},           {"audit_nowhere", audit_nowhere},
+	{0},
 };

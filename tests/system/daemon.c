@@ -165,21 +165,10 @@ static void user_daemon(void)
 
 /* ---- configuration --------------------------------------------------------------------------------- */
 
-static char *file_write(const char *name, const char *text)
-{
-	static char path[256];
-	FILE *file;
-
-	snprintf(path, sizeof(path), "%s/%s", test_directory(), name);
-	file = fopen(path, "w");
-	CHECK(file && fputs(text, file) >= 0 && !fclose(file), "%s: %s", path, strerror(errno));
-	return path;
-}
-
 static void config_wrong(void)
 {
 	struct program daemon;
-	char *path = file_write("wrong.conf", "# so far so good\nhistory-max-ege = 3d\nsocket-mode = rw\n");
+	char *path = test_file("wrong.conf", "# so far so good\nhistory-max-ege = 3d\nsocket-mode = rw\n");
 
 	CHECK(program_run(&daemon, lastack_path(), "daemon", "-c", path, "--check-config") == 2, "status");
 	CHECK(text_has(daemon.errors, "wrong.conf:2: history-max-ege: no such setting; is 'history-max-age' meant?"),
@@ -190,7 +179,7 @@ static void config_wrong(void)
 	CHECK(program_run(&daemon, lastack_path(), "daemon", "-c", "/nonexistent", "--check-config") == 2 &&
 		      text_has(daemon.errors, "lastack: daemon: /nonexistent: No such file"),
 	      "%s", text_of(daemon.errors));
-	path = file_write("right.conf", "history-max-age = 3d\nsocket-mode = 0600\n");
+	path = test_file("right.conf", "history-max-age = 3d\nsocket-mode = 0600\n");
 	CHECK(program_run(&daemon, lastack_path(), "daemon", "-c", path, "--check-config") == 0 &&
 		      text_has(daemon.output, "the configuration is right"),
 	      "%s", text_of(daemon.errors));
@@ -198,20 +187,20 @@ static void config_wrong(void)
 
 static void config_reload(void)
 {
-	char *path = file_write("lastack.conf", "log-level = info\nstore-queue = 2048\n");
+	char *path = test_file("lastack.conf", "log-level = info\nstore-queue = 2048\n");
 
 	daemon_place(&place, "one");
 	daemon_plan(&daemon_program, &place, "-c", path, NULL);
 	program_start(&daemon_program);
 	daemon_await(&daemon_program);
-	file_write("lastack.conf", "log-level = debug\nstore-queue = 4096\nhistory-max-age = 1d\n");
+	test_file("lastack.conf", "log-level = debug\nstore-queue = 4096\nhistory-max-age = 1d\n");
 	kill(daemon_program.pid, SIGHUP);
 	CHECK(BECOMES_TRUE(text_has(daemon_program.errors, "reloaded")), "%s", text_of(daemon_program.errors));
 	CHECK(text_has(daemon_program.errors, "log-level is taken over") &&
 		      text_has(daemon_program.errors, "history-max-age is taken over") &&
 		      text_has(daemon_program.errors, "store-queue was changed: that takes a restart"),
 	      "%s", text_of(daemon_program.errors));
-	file_write("lastack.conf", "log-level = loud\n");
+	test_file("lastack.conf", "log-level = loud\n");
 	kill(daemon_program.pid, SIGHUP);
 	CHECK(BECOMES_TRUE(text_has(daemon_program.errors, "none of it is taken over")), "%s",
 	      text_of(daemon_program.errors));
@@ -242,45 +231,6 @@ static void audit_daemon(void)
 	daemon_stop(&daemon_program);
 }
 
-/* ---- the operator's program ------------------------------------------------------------------------ */
-
-/* It appears and clears, is told once each, by the daemon's user, who has no capability there either. */
-static void finding_hook(void)
-{
-	char program[DAEMON_PATH_BYTES + 16], told[DAEMON_PATH_BYTES + 16], script[512];
-	struct program cat;
-	struct pair pair;
-	int listener;
-
-	daemon_place(&place, "one");
-	snprintf(told, sizeof(told), "%s/told", place.directory);
-	snprintf(script, sizeof(script), "#!/bin/sh\ncat >> %s\nid -u >> %s\ngrep CapEff /proc/self/status >> %s\n",
-		 told, told, told);
-	snprintf(program, sizeof(program), "%s", file_write("hook", script));
-	CHECK(!chmod(program, 0755), "chmod: %s", strerror(errno));
-	daemon_plan(&daemon_program, &place, "--finding-hook", program, "--diagnose-interval", "1",
-		    "--diagnose-close-wait", "1", NULL);
-	program_start(&daemon_program);
-	daemon_await(&daemon_program);
-	netns_enter_new();
-	listener = tcp_listen(AF_INET, PORT);
-	pair = pair_open(AF_INET, listener, PORT);
-	close(pair.client); /* and the server does not */
-	CHECK(BECOMES_TRUE(!program_run(&cat, "cat", told) && text_has(cat.output, "\"event\":\"appeared\"") &&
-			   text_has(cat.output, "close_wait_leak")),
-	      "nothing appeared: %s", text_of(daemon_program.errors));
-	CHECK(BECOMES_TRUE(!program_run(&cat, "cat", told) && text_has(cat.output, "65534\nCapEff:\t0000000000000000")),
-	      "by whom? %s", text_of(cat.output));
-	close(pair.server);
-	CHECK(BECOMES_TRUE(!program_run(&cat, "cat", told) && text_has(cat.output, "\"event\":\"cleared\"")),
-	      "nothing cleared: %s", text_of(cat.output));
-	daemon_stop(&daemon_program);
-	CHECK(program_run(&daemon_program, lastack_path(), "daemon", "--user", "nobody", "--state-dir", "none",
-			  "--finding-hook", "/nonexistent") == 4 &&
-		      text_has(daemon_program.errors, "lastack: daemon: finding-hook: /nonexistent: No such file"),
-	      "%s", text_of(daemon_program.errors));
-}
-
 const struct test daemon_tests[] = {
 	{"daemon_verbs", verbs_daemon},
 	{"daemon_privileges", privileges_daemon},
@@ -288,6 +238,5 @@ const struct test daemon_tests[] = {
 	{"daemon_config_wrong", config_wrong},
 	{"daemon_config_reload", config_reload},
 	{"daemon_audit", audit_daemon},
-	{"daemon_finding_hook", finding_hook},
 	{0},
 };

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * diagnose_limits.c: `lastack diagnose` where something runs out: local ports, TIME_WAIT, the queue of handshakes. The
- * limits are those of a namespace of the test's own; what belongs to the whole host (tcp_max_orphans) is left alone.
+ * limits are those of a namespace of the test's own; the one that belongs to the whole host (tcp_max_orphans) is
+ * lowered only where that is asked for.
  */
 #include "daemons.h"
 #include "diagnoses.h"
@@ -244,9 +245,110 @@ static void time_waits(void)
 	daemon_stop(&daemon);
 }
 
+/* ---- orphans: the limit is the host's --------------------------------------------------------------------- */
+
+#define ORPHANS      20
+#define ORPHANS_MORE 2 /* that the limit leaves room for: below it none is reset, and 80 percent are reached */
+#define LIMIT_FILE   "/proc/sys/net/ipv4/tcp_max_orphans"
+
+static void limit_write(const char *limit)
+{
+	int fd = open(LIMIT_FILE, O_WRONLY | O_CLOEXEC);
+
+	CHECK(fd >= 0 && write(fd, limit, strlen(limit)) > 0, LIMIT_FILE ": %s", strerror(errno));
+	close(fd);
+}
+
+/* Puts the limit back when this test has ended, whatever it ended of. */
+static void limit_guard(const char *limit)
+{
+	int ends[2];
+	pid_t pid;
+	char byte;
+
+	CHECK(!pipe2(ends, O_CLOEXEC) && (pid = fork()) >= 0, "a guard: %s", strerror(errno));
+	if (!pid) {
+		setsid(); /* the runner ends the test's session */
+		close(ends[1]);
+		if (!read(ends[0], &byte, 1))
+			limit_write(limit);
+		_exit(0);
+	}
+	close(ends[0]);
+}
+
+/* In all namespaces. */
+static unsigned orphans_now(void)
+{
+	FILE *file = fopen("/proc/self/net/sockstat", "re");
+	unsigned orphans = 0;
+	char line[160];
+
+	while (file && fgets(line, sizeof(line), file))
+		if (sscanf(line, "TCP: inuse %*u orphan %u", &orphans) == 1)
+			break;
+	CHECK(file, "sockstat: %s", strerror(errno));
+	fclose(file);
+	return orphans;
+}
+
+/* Their peers do not read, so that what was sent and the FIN stay with the kernel. */
+static void orphans_make(void)
+{
+	static const char bytes[65536];
+	int listener;
+
+	netns_enter_new();
+	listener = tcp_listen(AF_INET, PORT);
+	for (unsigned i = 0; i < ORPHANS; i++) {
+		struct pair pair = pair_open(AF_INET, listener, PORT);
+
+		while (send(pair.client, bytes, sizeof(bytes), MSG_DONTWAIT) > 0)
+			;
+		close(pair.client);
+	}
+	home_enter();
+}
+
+static const json_t *orphan_pressure(struct reports *lines)
+{
+	struct program asker;
+
+	lastack_plan(&asker, "diagnose", "-o", "json", "--once");
+	CHECK(findings_ask(&asker, lines) <= 1, "%s", text_of(asker.errors));
+	return finding_find(lines, "orphan_pressure", "netns", -1);
+}
+
+static void orphans(void)
+{
+	char usual[16] = "", limit[16], says[48];
+	const json_t *finding;
+	struct reports lines;
+	FILE *file;
+
+	if (!test_is_global())
+		test_skip("it lowers tcp_max_orphans, a limit of the whole host: --global");
+	file = fopen(LIMIT_FILE, "re");
+	CHECK(file && fscanf(file, "%15s", usual) == 1, LIMIT_FILE ": %s", strerror(errno));
+	fclose(file);
+	orphans_make();
+	CHECK(BECOMES_TRUE(orphans_now() >= ORPHANS), "%u orphans", orphans_now());
+	CHECK(!(finding = orphan_pressure(&lines)), "with the limit of %s: %s", usual, report_line(finding));
+	limit_guard(usual);
+	snprintf(limit, sizeof(limit), "%u", orphans_now() + ORPHANS_MORE);
+	snprintf(says, sizeof(says), "tcp_max_orphans is %s", limit);
+	limit_write(limit);
+	finding = orphan_pressure(&lines);
+	limit_write(usual);
+	CHECK(finding && report_number(finding, "count") >= ORPHANS && finding_says(finding, says),
+	      "%u orphans, limit %s: %s", orphans_now(), limit, text_of(lines.fd));
+	test_note("%lld orphans with a limit of %s, usually %s", report_number(finding, "count"), limit, usual);
+}
+
 const struct test diagnose_limit_tests[] = {
 	{"diagnose_limits_once", found_at_once},
 	{"diagnose_limits_daemon", found_by_the_daemon},
 	{"diagnose_time_wait", time_waits},
+	{"diagnose_orphans", orphans},
 	{0},
 };

@@ -150,6 +150,21 @@ static bool is_chosen(unsigned at, unsigned count, unsigned max)
 	return count <= max || (uint64_t)at * max / count != (uint64_t)(at + 1) * max / count;
 }
 
+/*
+ * A deep sweep plays as many as there is time for, or a piece of them all: LASTACK_DEEP=2/16 is the second sixteenth, as
+ * evenly spread as the whole.
+ */
+static bool is_played(unsigned at, unsigned count, unsigned max)
+{
+	unsigned piece, pieces;
+
+	if (!test_is_deep())
+		return is_chosen(at, count, max);
+	if (sscanf(getenv("LASTACK_DEEP"), "%u/%u", &piece, &pieces) == 2 && pieces)
+		return at % pieces == (piece - 1) % pieces;
+	return is_chosen(at, count, FAULTS_MAX);
+}
+
 /* ---- system calls --------------------------------------------------------------------------------- */
 
 /* What plausibly goes wrong with each. What cannot fail, or is the C library's alone, is not here. */
@@ -222,7 +237,7 @@ static const struct call {
 /* One place: calls that look alike, "read </proc/self/mounts>". */
 struct place {
 	char key[96];
-	unsigned call, first, last, count;
+	unsigned call, first, last;
 };
 
 struct fault {
@@ -274,11 +289,14 @@ static void place_meet(const char *line, size_t length, int call, unsigned when)
 		at++;
 	if (at == place_count) {
 		CHECK(place_count < PLACES_MAX, "too many kinds of calls");
-		places[place_count] = (struct place){.call = (unsigned)call, .first = when};
+		places[place_count] = (struct place){.call = (unsigned)call, .first = when, .last = when};
 		strcpy(places[place_count++].key, key);
 	}
-	places[at].last = when;
-	places[at].count++;
+	/* Of several threads, each of which begins at 1, one may come here later with a lower number. */
+	if (when < places[at].first)
+		places[at].first = when;
+	if (when > places[at].last)
+		places[at].last = when;
 }
 
 /*
@@ -402,7 +420,7 @@ void sweep_calls(const struct subject *subject, unsigned max)
 	calls_plan();
 	sweep = (struct sweep){.subject = subject};
 	for (unsigned i = 0; i < fault_count; i++)
-		if (test_is_deep() || is_chosen(i, fault_count, max))
+		if (is_played(i, fault_count, max))
 			call_fail(&sweep, &faults[i]);
 		else
 			left_out++;
@@ -454,8 +472,8 @@ void sweep_memory(const struct subject *subject, unsigned max)
 	CHECK(count, "no allocation was counted");
 	sweep = (struct sweep){.subject = subject};
 	for (unsigned at = 1; at <= count; at++)
-		if (is_chosen(at - 1, count, test_is_deep() ? FAULTS_MAX : max))
-			memory_fail(&sweep, preload, at, at % 2);
+		if (is_played(at - 1, count, max))
+			memory_fail(&sweep, preload, at, sweep.runs % 2);
 		else
 			left_out++;
 	sweep_say(&sweep, "allocations", left_out);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * faults_daemon.c: the daemon from its start to its end, the verbs that ask it, `probe`, and what needs no kernel, with
- * each system call and allocation failing in turn. Nothing may stay behind that others would trip over: sockets,
+ * faults_daemon.c: the daemon from its start to its end, and `probe`, with each system call and allocation failing in
+ * turn. Nothing may stay behind that others would trip over: sockets,
  * changed settings, a damaged database, a report file that only looks complete.
  */
 #include "daemons.h"
@@ -204,50 +204,6 @@ static void clock_steps(void)
 		  sizeof(steps_s) / sizeof(steps_s[0]), rows);
 }
 
-/* ---- those who ask it ------------------------------------------------------------------------------- */
-
-static void plan_asker(struct program *program)
-{
-	program_word(program, "--socket");
-	program_word(program, place.socket);
-}
-
-/* The daemon of this test holds an open connection and has seen one end, so that there is something to say. */
-static const char *check_asker(struct program *program, int status, const char *fault)
-{
-	static long lines;
-
-	if (!fault[0])
-		lines = text_lines(program->output);
-	return status || text_lines(program->output) * 2 >= lines ? NULL : "it claims success with half an answer";
-}
-
-static const struct subject askers[] = {
-	{.verb = "status", .plan = plan_asker, .check = check_asker},
-	{.verb = "list", .plan = plan_asker, .check = check_asker},
-	{.verb = "history", .plan = plan_asker, .check = check_asker},
-};
-
-static void asked_of_daemon(void)
-{
-	struct program daemon;
-	struct pair open, ended;
-
-	daemon_start(&daemon, &place);
-	netns_enter_new();
-	listener = tcp_listen(AF_INET, PORT);
-	open = pair_open(AF_INET, listener, PORT);
-	ended = pair_open(AF_INET, listener, PORT);
-	pair_close(&ended);
-	CHECK(BECOMES_TRUE(history_rows(&place) >= 2), "the history does not come");
-	for (size_t i = 0; i < sizeof(askers) / sizeof(askers[0]); i++) {
-		sweep_calls(&askers[i], 20);
-		sweep_memory(&askers[i], 60);
-	}
-	pair_close(&open);
-	daemon_stop(&daemon);
-}
-
 /* ---- probe ------------------------------------------------------------------------------------------ */
 
 static struct pair probed;
@@ -314,71 +270,8 @@ static void memory_probe(void)
 	sweep_memory(&probe_subject, 24);
 }
 
-/* ---- what needs no kernel --------------------------------------------------------------------------- */
-
-static const char *const *more_words;
-
-static void plan_words(struct program *program)
-{
-	for (const char *const *word = more_words; *word; word++)
-		program_word(program, *word);
-}
-
-static unsigned partial_count(const char *output)
-{
-	unsigned count = 0;
-
-	while ((output = strstr(output, "\"completeness\":\"partial\"")))
-		output++, count++;
-	return count;
-}
-
-/* The same to the byte, or it says what there was no memory for: of a connection, or in the summary. */
-static const char *check_same(struct program *program, int status, const char *fault)
-{
-	static char *whole;
-	char *output = text_of(program->output);
-	const char *why = NULL;
-
-	if (!fault[0]) {
-		free(whole);
-		whole = strdup(output);
-	} else if (!status && strcmp(output, whole) && !text_has(program->errors, " for want of ") &&
-		   partial_count(output) <= partial_count(whole)) {
-		why = "it claims success, but its output is another";
-	}
-	free(output);
-	return why;
-}
-
-static void pure_verbs(void)
-{
-	static const char *const replay[] = {"-o", "json", "tests/replay/scenarios.rec", NULL};
-	static const char *const events[] = {"--events", "tests/replay/scenarios.rec", NULL};
-	static const char *const markdown[] = {"-o", "markdown", NULL};
-	static const char *const coverage[] = {"--coverage", "tests/replay/scenarios.rec", NULL};
-	static const char *const help[] = {"--help", NULL};
-	static const struct {
-		struct subject subject;
-		const char *const *words;
-	} all[] = {
-		{{.verb = "replay", .plan = plan_words, .check = check_same}, replay},
-		{{.verb = "replay", .plan = plan_words, .check = check_same}, events},
-		{{.verb = "machine", .plan = plan_words, .check = check_same}, markdown},
-		{{.verb = "machine", .plan = plan_words, .check = check_same}, coverage},
-		{{.verb = "daemon", .plan = plan_words, .check = check_same}, help},
-	};
-
-	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
-		more_words = all[i].words;
-		sweep_calls(&all[i].subject, 24);
-		sweep_memory(&all[i].subject, 200);
-	}
-}
-
 const struct test fault_daemon_tests[] = {
 	{"faults_calls_daemon", calls_daemon}, {"faults_memory_daemon", memory_daemon},
-	{"faults_clock_steps", clock_steps},   {"faults_of_askers", asked_of_daemon},
-	{"faults_calls_probe", calls_probe},   {"faults_memory_probe", memory_probe},
-	{"faults_of_pure_verbs", pure_verbs},  {0},
+	{"faults_clock_steps", clock_steps},   {"faults_calls_probe", calls_probe},
+	{"faults_memory_probe", memory_probe}, {0},
 };

@@ -24,7 +24,7 @@
 #define DEEP_SECONDS_MAX 7200
 #define REMOVE_MAX       4
 #define JOBS_MAX         8
-#define TESTS_MAX        96
+#define TESTS_MAX        128
 
 enum outcome { PASSED, FAILED, SKIPPED };
 
@@ -50,11 +50,12 @@ static const struct test *const tables[] = {
 	machine_tests,       audit_tests,          daemon_tests,          daemon_store_tests,
 	daemon_client_tests, diagnose_tests,       diagnose_stacks_tests, diagnose_network_tests,
 	diagnose_peer_tests, diagnose_limit_tests, diagnose_owner_tests,  probe_tests,
-	probe_end_tests,     fault_sweep_tests,    fault_daemon_tests,    fault_live_tests,
-	fault_link_tests,
+	daemon_hook_tests,   probe_end_tests,      fault_sweep_tests,     fault_daemon_tests,
+	fault_asker_tests,   fault_live_tests,     fault_link_tests,
 };
 
 static struct slot *own_slot; /* in the process of a test */
+static bool global;
 
 uint64_t now_ns(void)
 {
@@ -112,6 +113,11 @@ bool test_is_deep(void)
 	return getenv("LASTACK_DEEP") != NULL;
 }
 
+bool test_is_global(void)
+{
+	return global;
+}
+
 void test_remove_later(const char *directory)
 {
 	CHECK(own_slot->remove_count < REMOVE_MAX, "too many directories to remove");
@@ -126,6 +132,17 @@ const char *test_directory(void)
 		      strerror(errno));
 	}
 	return own_slot->directory;
+}
+
+char *test_file(const char *name, const char *text)
+{
+	static char path[256];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "%s/%s", test_directory(), name);
+	file = fopen(path, "we");
+	CHECK(file && fputs(text, file) >= 0 && !fclose(file), "%s: %s", path, strerror(errno));
+	return path;
 }
 
 /* ---- running ------------------------------------------------------------------------------------- */
@@ -249,6 +266,7 @@ int main(int argc, char **argv)
 {
 	static const struct option names[] = {{"list", no_argument, NULL, 'l'},
 					      {"only", required_argument, NULL, 'o'},
+					      {"global", no_argument, NULL, 'g'},
 					      {0}};
 	static struct run runs[TESTS_MAX];
 	unsigned counts[3] = {0};
@@ -258,8 +276,9 @@ int main(int argc, char **argv)
 
 	for (int letter; (letter = getopt_long(argc, argv, "j:", names, NULL)) != -1;) {
 		if (letter == '?')
-			return fprintf(stderr, "usage: system [--list] [--only NAME,...] [-j JOBS]\n"), 2;
+			return fprintf(stderr, "usage: system [--list] [--only NAME,...] [--global] [-j JOBS]\n"), 2;
 		list |= letter == 'l';
+		global |= letter == 'g';
 		only = letter == 'o' ? optarg : only;
 		jobs = letter == 'j' && atoi(optarg) > 0 && atoi(optarg) <= JOBS_MAX ? (size_t)atoi(optarg) : jobs;
 	}

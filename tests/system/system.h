@@ -24,9 +24,10 @@ struct test {
 /* Each file of tests has one of these, ended by a test without a name. */
 extern const struct test loss_tests[], start_tests[], owner_tests[], recording_tests[], condition_tests[],
 	filter_tests[], output_tests[], program_tests[], machine_tests[], audit_tests[], daemon_tests[],
-	daemon_store_tests[], daemon_client_tests[], diagnose_tests[], diagnose_stacks_tests[],
+	daemon_hook_tests[], daemon_store_tests[], daemon_client_tests[], diagnose_tests[], diagnose_stacks_tests[],
 	diagnose_network_tests[], diagnose_peer_tests[], diagnose_limit_tests[], diagnose_owner_tests[], probe_tests[],
-	probe_end_tests[], fault_sweep_tests[], fault_daemon_tests[], fault_live_tests[], fault_link_tests[];
+	probe_end_tests[], fault_sweep_tests[], fault_daemon_tests[], fault_asker_tests[], fault_live_tests[],
+	fault_link_tests[];
 
 /* ---- verdicts: both end the process of the test */
 _Noreturn void test_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
@@ -42,10 +43,15 @@ void test_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* Are all cases wanted, however long it takes? By LASTACK_DEEP in the environment. */
 bool test_is_deep(void);
 
+/* May what belongs to the whole host be changed for a moment? By --global. */
+bool test_is_global(void);
+
 /* A directory that the runner removes when the test has ended, whatever it ended of. */
 void test_remove_later(const char *directory);
 /* A directory of this test's own, for files; anybody may enter it. */
 const char *test_directory(void);
+/* A file with this text in it; the path lives until the next call. */
+char *test_file(const char *name, const char *text);
 
 /* ---- time: waits for conditions, never for time to pass */
 uint64_t now_ns(void);

@@ -44,19 +44,6 @@ static inline void fixture_begin(struct fixture *fixture)
 	fixture->config = (struct history_config){.directory = fixture->directory, .host = "web\"1"};
 }
 
-static inline int fixture_unlink(const char *path, const struct stat *status, int type, struct FTW *where)
-{
-	(void)status;
-	(void)type;
-	(void)where;
-	return remove(path);
-}
-
-static inline void fixture_end(struct fixture *fixture)
-{
-	nftw(fixture->top, fixture_unlink, 8, FTW_DEPTH | FTW_PHYS);
-}
-
 static inline void fixture_step(struct fixture *fixture, uint64_t ms)
 {
 	fixture->now_ns += ms * 1000000;
@@ -75,6 +62,21 @@ static inline void fixture_close(struct fixture *fixture)
 	fixture->sink.finish(fixture->sink.arg);
 	history_destroy(fixture->history);
 	fixture->history = NULL;
+}
+
+static inline int fixture_unlink(const char *path, const struct stat *status, int type, struct FTW *where)
+{
+	(void)status;
+	(void)type;
+	(void)where;
+	return remove(path);
+}
+
+static inline void fixture_end(struct fixture *fixture)
+{
+	if (fixture->history)
+		fixture_close(fixture);
+	nftw(fixture->top, fixture_unlink, 8, FTW_DEPTH | FTW_PHYS);
 }
 
 static inline void fixture_put(struct fixture *fixture, const struct connection_report *report)

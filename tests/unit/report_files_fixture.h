@@ -70,7 +70,8 @@ static inline int fixture_setup(void **state)
 	assert_non_null(mkdtemp(fixture->root));
 	assert_int_equal(chmod(fixture->root, 0755), 0); /* for tests that give up root */
 	snprintf(fixture->path, sizeof(fixture->path), "%s/reports", fixture->root);
-	fixture->config = (struct report_files_config){.directory = fixture->path, .host = "web1"};
+	fixture->config =
+		(struct report_files_config){.directory = fixture->path, .host = "web1", .slice_ns = 3600 * SECOND_NS};
 	fixture->now_ns = START_NS;
 	log_start(LOG_LEVEL_ERROR); /* trouble is what these tests are about */
 	*state = fixture;

@@ -2,8 +2,6 @@
 /*
  * test_core_memory.c: the core without memory: each of its allocations fails once, and from each on all fail. What can
  * not be begun says so; what runs on must not crash, keeps its books straight, and counts what it could not keep.
- *
- * The linker puts this file's functions in the place of the allocator's (Makefile).
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -11,6 +9,7 @@
 #include "core/stack_table.h"
 #include "core/tally.h"
 #include "diagnosis_fixture.h"
+#include "failing_memory.h"
 #include "tracker_checks.h"
 
 #define LISTENER   1
@@ -18,49 +17,6 @@
 #define SERVER     20
 #define REQUEST    30
 #define NAMESPACES 70 /* more than a tally begins with */
-
-static struct {
-	unsigned at; /* the allocation that fails, from 1; 0: none */
-	bool lasting, hit;
-	unsigned calls;
-} plan;
-
-static bool fails(void)
-{
-	bool now = plan.at && ++plan.calls >= plan.at && (plan.lasting || plan.calls == plan.at);
-
-	plan.hit |= now;
-	return now;
-}
-
-void *__real_malloc(size_t bytes);
-void *__real_calloc(size_t count, size_t bytes);
-void *__real_realloc(void *memory, size_t bytes);
-void *__real_aligned_alloc(size_t alignment, size_t bytes);
-void *__wrap_malloc(size_t bytes);
-void *__wrap_calloc(size_t count, size_t bytes);
-void *__wrap_realloc(void *memory, size_t bytes);
-void *__wrap_aligned_alloc(size_t alignment, size_t bytes);
-
-void *__wrap_malloc(size_t bytes)
-{
-	return fails() ? NULL : __real_malloc(bytes);
-}
-
-void *__wrap_calloc(size_t count, size_t bytes)
-{
-	return fails() ? NULL : __real_calloc(count, bytes);
-}
-
-void *__wrap_realloc(void *memory, size_t bytes)
-{
-	return fails() ? NULL : __real_realloc(memory, bytes);
-}
-
-void *__wrap_aligned_alloc(size_t alignment, size_t bytes)
-{
-	return fails() ? NULL : __real_aligned_alloc(alignment, bytes);
-}
 
 /* ---- lives that need every kind of memory ---------------------------------------------------------- */
 
@@ -167,23 +123,6 @@ static void all_reports_come_with_memory(void **state)
 	plan.at = 0;
 	assert_true(tracker_lives());
 	assert_in_range(fixture.count, 5, REPORTS_KEPT);
-}
-
-/* Runs it once for each allocation. Returns how many there are. */
-static unsigned sweep(bool (*run)(void), bool lasting, unsigned *refused)
-{
-	unsigned at = 0;
-
-	*refused = 0;
-	do {
-		plan.at = ++at;
-		plan.calls = 0;
-		plan.lasting = lasting;
-		plan.hit = false;
-		*refused += !run();
-	} while (plan.hit);
-	plan.at = 0;
-	return at - 1;
 }
 
 static void a_tracker_lives_with_what_it_gets(void **state)

@@ -9,6 +9,13 @@ static struct diagnosed d;
 
 /* ---- thresholds -------------------------------------------------------------------------------------------- */
 
+/* Each by itself: there is padding behind them. */
+static void limits_equal(const struct diagnosis_limits *limits, const struct diagnosis_limits *wanted)
+{
+#define LIMIT_EQUAL(unused, name, ...) assert_int_equal(limits->name, wanted->name);
+	DIAGNOSIS_LIMITS(LIMIT_EQUAL, )
+}
+
 /* Overrides one of them: it changes to what was given, and none of the others does. */
 #define LIMIT_CHECK(unused, name, ...)                                                                                 \
 	do {                                                                                                           \
@@ -20,7 +27,7 @@ static struct diagnosed d;
 		diagnosis_limits_unset(&given);                                                                        \
 		given.name = wanted.name;                                                                              \
 		diagnosis_limits_override(&limits, &given);                                                            \
-		assert_memory_equal(&limits, &wanted, sizeof(wanted));                                                 \
+		limits_equal(&limits, &wanted);                                                                        \
 		checked++;                                                                                             \
 	} while (0);
 
@@ -36,7 +43,7 @@ static void each_threshold_is_set_by_itself(void **state)
 	diagnosis_limits_init(&usual);
 	diagnosis_limits_unset(&given);
 	diagnosis_limits_override(&limits, &given);
-	assert_memory_equal(&limits, &usual, sizeof(usual));
+	limits_equal(&limits, &usual);
 }
 
 /* ---- runs --------------------------------------------------------------------------------------------------- */

@@ -244,6 +244,46 @@ static void it_stays_itself(void **state)
 	diagnosed_end(&d);
 }
 
+/* One process's that becomes several's, and theirs that becomes one's again, goes on: with one of them in both. */
+static void it_goes_on_with_other_processes(void **state)
+{
+	struct finding one, several;
+
+	(void)state;
+	two_workers(false, NULL);
+	several = *only(&d, FINDING_CLOSE_WAIT_LEAK);
+	diagnosed_end(&d);
+	diagnosed_begin(&d);
+	for (uint32_t worker = 2; worker <= 3; worker++) {
+		struct event_existing event = leaked(worker, WORKER + worker, false);
+
+		feed(&d.fixture, &event);
+		diagnose(&d, 1000 * worker);
+		if (worker == 2)
+			one = *only(&d, FINDING_CLOSE_WAIT_LEAK);
+	}
+	assert_int_not_equal(one.identity, d.findings[0].identity);
+	assert_true(finding_goes_on(&one, &d.findings[0]));
+	assert_true(finding_goes_on(&d.findings[0], &one));
+	assert_true(finding_goes_on(&several, &d.findings[0]));
+	/* A third worker was in none of these two. */
+	one.processes[0].pid = WORKER + 4;
+	assert_false(finding_goes_on(&one, &several));
+	diagnosed_end(&d);
+}
+
+static void it_does_not_go_on_elsewhere(void **state)
+{
+	(void)state;
+	two_workers(false, parent_alter);
+	assert_int_equal(d.findings[0].place, d.findings[1].place);
+	assert_false(finding_goes_on(&d.findings[0], &d.findings[1]));
+	diagnosed_end(&d);
+	two_workers(false, remote_port_alter);
+	assert_int_not_equal(d.findings[0].place, d.findings[1].place);
+	diagnosed_end(&d);
+}
+
 static void host_alter(struct event_existing *event)
 {
 	event->tuple.remote[3]++;
@@ -477,6 +517,8 @@ int main(void)
 		cmocka_unit_test(not_by_a_port_alone),
 		cmocka_unit_test(who_has_most_comes_first),
 		cmocka_unit_test(it_stays_itself),
+		cmocka_unit_test(it_goes_on_with_other_processes),
+		cmocka_unit_test(it_does_not_go_on_elsewhere),
 		cmocka_unit_test(one_address_or_a_prefix),
 		cmocka_unit_test(pile_ups_of_all_workers),
 		cmocka_unit_test(stacks_of_all_workers),

@@ -156,7 +156,7 @@ static struct finding finding_make(void)
 
 static json_t *named(const struct finding *finding)
 {
-	struct symbols *symbols = symbols_create();
+	struct symbols *symbols = symbols_create(abort);
 	json_t *json = finding_load(finding);
 
 	finding_names_put(json, symbols);

@@ -32,8 +32,6 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
 	(void)state;
-	if (fixture.history)
-		fixture_close(&fixture);
 	fixture_end(&fixture);
 	return 0;
 }

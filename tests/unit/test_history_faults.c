@@ -42,8 +42,6 @@ static int tear_down(void **state)
 {
 	(void)state;
 	fault_plan = (struct fault_plan){0};
-	if (fixture.history)
-		fixture_close(&fixture);
 	fixture_end(&fixture);
 	return 0;
 }

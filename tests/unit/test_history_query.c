@@ -34,8 +34,6 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
 	(void)state;
-	if (fixture.history)
-		fixture_close(&fixture);
 	text_free(&answer.lines);
 	answer = (struct fixture_answer){0};
 	fixture_end(&fixture);
