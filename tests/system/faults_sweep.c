@@ -176,13 +176,31 @@ static void plan_diagnose(struct program *program)
 	program_word(program, "--once");
 }
 
+/* With the kernel's types from a file, though this kernel has them. */
+static void plan_types(struct program *program)
+{
+	program_word(program, "--btf");
+	program_word(program, "/sys/kernel/btf/vmlinux");
+}
+
 static const struct subject check_subject = {.verb = "check", .plan = plan_nothing};
+static const struct subject types_subject = {.verb = "check", .plan = plan_types};
 static const struct subject audit_subject = {.verb = "audit", .plan = plan_audit};
 static const struct subject diagnose_subject = {.verb = "diagnose", .plan = plan_diagnose};
 
 static void calls_check(void)
 {
 	sweep_calls(&check_subject, 16);
+}
+
+static void calls_types(void)
+{
+	sweep_calls(&types_subject, 16);
+}
+
+static void memory_types(void)
+{
+	sweep_memory(&types_subject, 12);
 }
 
 static void calls_audit(void)
@@ -199,5 +217,6 @@ const struct test fault_sweep_tests[] = {
 	{"faults_calls_live", calls_live},         {"faults_calls_record", calls_record},
 	{"faults_calls_check", calls_check},       {"faults_calls_audit", calls_audit},
 	{"faults_calls_diagnose", calls_diagnose}, {"faults_memory_live", memory_live},
-	{"faults_memory_record", memory_record},   {0},
+	{"faults_memory_record", memory_record},   {"faults_calls_types", calls_types},
+	{"faults_memory_types", memory_types},     {0},
 };

@@ -24,7 +24,7 @@
 #define DEEP_SECONDS_MAX 7200
 #define REMOVE_MAX       4
 #define JOBS_MAX         8
-#define TESTS_MAX        96
+#define TESTS_MAX        128
 
 enum outcome { PASSED, FAILED, SKIPPED };
 
@@ -51,7 +51,7 @@ static const struct test *const tables[] = {
 	daemon_client_tests, diagnose_tests,       diagnose_stacks_tests, diagnose_network_tests,
 	diagnose_peer_tests, diagnose_limit_tests, diagnose_owner_tests,  probe_tests,
 	probe_end_tests,     fault_sweep_tests,    fault_daemon_tests,    fault_live_tests,
-	fault_link_tests,
+	fault_link_tests,    types_tests,
 };
 
 static struct slot *own_slot; /* in the process of a test */
