@@ -11,6 +11,7 @@
 #define AF_INET6    10
 #define IPPROTO_TCP 6
 #define PF_EXITING  0x00000004
+#define PF_KTHREAD  0x00200000
 
 /* Bits of sock_common.skc_flags, enum sock_flags in include/net/sock.h: unchanged since 2.6. */
 #define SOCK_DEAD_BIT     (1UL << 0)
@@ -186,6 +187,23 @@ static __always_inline __s32 exit_code_of_task(__u16 flags)
 	if (!(flags & EVENT_TASK_EXITING))
 		return 0;
 	return current_task_exit_code();
+}
+
+/* The process' name, as ps and a listing of files have it: its threads may have names of their own. */
+static __always_inline void process_comm(char (*comm)[EVENT_COMM_BYTES])
+{
+	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
+
+	BPF_CORE_READ_INTO(comm, task, group_leader, comm);
+}
+
+/*
+ * Who acts on the socket; 0: a kernel thread, which does so for somebody else. It lets files go after io_uring's direct
+ * descriptors, and what was passed to nobody (unix_gc(), delayed_fput()).
+ */
+static __always_inline __u32 acting_pid(void)
+{
+	return current_task_flags() & PF_KTHREAD ? 0 : bpf_get_current_pid_tgid() >> 32;
 }
 
 static __always_inline __u32 ticks_since(__u32 then)

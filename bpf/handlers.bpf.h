@@ -54,7 +54,7 @@ static __always_inline void emit_birth(struct cpu_state *cpu, const struct socke
 		birth->remote_isn = remote_isn(tp);
 		birth->handshake_us = tp->srtt_us >> 3;
 	}
-	bpf_get_current_comm(birth->comm, sizeof(birth->comm));
+	process_comm(&birth->comm);
 	birth->pad2 = 0;
 	event_submit(cpu, birth, EVENT_BIRTH);
 }
@@ -93,9 +93,10 @@ static __always_inline void emit_state(struct cpu_state *cpu, const struct socke
 	if (!task)
 		return;
 	state_fill(&task->state, tp, old_state, new_state);
+	task->state.header.pid = acting_pid();
 	task->uid = bpf_get_current_uid_gid();
 	task->exit_code = exit_code_of_task(flags);
-	bpf_get_current_comm(task->comm, sizeof(task->comm));
+	process_comm(&task->comm);
 	event_submit(cpu, task, EVENT_STATE_TASK);
 }
 
@@ -199,11 +200,26 @@ static __always_inline __u32 silent_ticks(const struct tcp_sock *tp)
 	return heard < data ? heard : data;
 }
 
+/* None where `end` is the older one: an iterator reads both while the owner may be at work on the socket. */
+static __always_inline __u32 bytes_between(__u32 begin, __u32 end)
+{
+	__s32 bytes = end - begin;
+
+	return bytes > 0 ? bytes : 0;
+}
+
+/* The peer's FIN counts in rcv_nxt, but it is no byte; who has read it is past it already (tcp_recvmsg_locked()). */
+static __always_inline __u32 unread_bytes_of(const struct tcp_sock *tp, __u16 flags)
+{
+	__u32 unread = bytes_between(tp->copied_seq, tp->rcv_nxt);
+
+	return unread && flags & EVENT_SOCKET_DONE ? unread - 1 : unread;
+}
+
 static __always_inline void close_fill(struct event_close *close, const struct sock *sk, struct tcp_sock *tp,
 				       __u16 flags)
 {
 	struct inet_connection_sock *icsk = &tp->inet_conn;
-	/* The peer's FIN counts in rcv_nxt and in bytes_received, but it is no byte. */
 	__u32 peer_fin = flags & EVENT_SOCKET_DONE ? 1 : 0;
 
 	close->error = sk->sk_err;
@@ -216,13 +232,13 @@ static __always_inline void close_fill(struct event_close *close, const struct s
 	close->limit = close_limit(sk, tp, close->old_state);
 	close->user_timeout_ms = icsk->icsk_user_timeout;
 	close->unacked_bytes = tp->write_seq - tp->snd_una;
-	close->unread_bytes = tp->rcv_nxt - tp->copied_seq - peer_fin;
+	close->unread_bytes = unread_bytes_of(tp, flags);
 	close->total_retransmits = tp->total_retrans;
 	close->total_timeouts = tcp_total_timeouts(tp);
 	close->silent_ticks = silent_ticks(tp);
 	close->srtt_us = tp->srtt_us >> 3;
 	close->bytes_sent = tp->bytes_sent - tp->bytes_retrans;
-	close->bytes_received = tp->bytes_received - peer_fin;
+	close->bytes_received = tp->bytes_received - peer_fin; /* it counts there too */
 }
 
 static __always_inline void emit_close(struct cpu_state *cpu, const struct socket_view *view, __u8 old_state,
@@ -243,9 +259,10 @@ static __always_inline void emit_close(struct cpu_state *cpu, const struct socke
 	close->keepalive_idle_ticks = keepalive.idle_ticks;
 	close->keepalive_interval_ticks = keepalive.interval_ticks;
 	close->keepalive_probes = keepalive.probes;
+	close->header.pid = acting_pid();
 	close->uid = bpf_get_current_uid_gid();
 	close->exit_code = exit_code_of_task(flags);
-	bpf_get_current_comm(close->comm, sizeof(close->comm));
+	process_comm(&close->comm);
 	event_submit(cpu, close, EVENT_CLOSE);
 }
 
@@ -447,7 +464,7 @@ static __always_inline int handle_accept(struct cpu_state *cpu, const struct soc
 		return 0;
 	event->uid = bpf_get_current_uid_gid();
 	event->pad = 0;
-	bpf_get_current_comm(event->comm, sizeof(event->comm));
+	process_comm(&event->comm);
 	event_submit(cpu, event, EVENT_ACCEPT);
 	return 0;
 }

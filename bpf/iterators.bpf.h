@@ -72,8 +72,8 @@ static __always_inline void existing_fill_socket(struct event_existing *record, 
 	record->keepalive_idle_ticks = keepalive.idle_ticks;
 	record->keepalive_interval_ticks = keepalive.interval_ticks;
 	record->keepalive_probes = keepalive.probes;
-	record->unread_bytes = tp->rcv_nxt - tp->copied_seq - (record->header.flags & EVENT_SOCKET_DONE ? 1 : 0);
-	record->unacked_bytes = tp->write_seq - tp->snd_una;
+	record->unread_bytes = unread_bytes_of(tp, record->header.flags);
+	record->unacked_bytes = bytes_between(tp->snd_una, tp->write_seq);
 }
 
 /*

@@ -90,7 +90,7 @@ enum event_flag {
 struct event_header {
 	__u64 time_ns;
 	__u64 cookie; /* socket cookie; the address of the socket where the kernel has no cookie helper */
-	__u32 pid;    /* thread group id of the running task: an owner only with EVENT_TASK_ACTS */
+	__u32 pid;    /* thread group id of the running task: an owner only with EVENT_TASK_ACTS; 0: a kernel thread */
 	__u8 kind;    /* enum event_kind */
 	__u8 version; /* EVENT_VERSION */
 	__u16 flags;  /* enum event_flag */

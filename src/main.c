@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "options_near.h"
 #include "verbs/verbs.h"
 
 static int help(FILE *file, int status)
@@ -38,11 +39,22 @@ static int finish(const char *verb, int status)
 	return verb_fail(EXIT_FAILED, verb, "standard output", strerror(errno ? errno : EIO));
 }
 
+static int verb_unknown(const char *given)
+{
+	struct near_word near = {.typed = given, .length = strlen(given)};
+
+	for (unsigned i = 0; i < verb_count; i++)
+		near_word_try(&near, verbs[i].options->name);
+	fprintf(stderr, "lastack: %s: no such verb%s%s%s; lastack --help lists them\n", given,
+		near.best ? "; is '" : "", near.best ?: "", near.best ? "' meant?" : "");
+	return EXIT_USAGE;
+}
+
 int main(int argc, char **argv)
 {
 	if (argc < 2)
 		return help(stderr, EXIT_USAGE);
-	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"))
+	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help"))
 		return finish("--help", help(stdout, EXIT_DONE));
 	if (!strcmp(argv[1], "--version")) {
 		printf("lastack %s\n", LASTACK_VERSION_TEXT);
@@ -51,6 +63,5 @@ int main(int argc, char **argv)
 	for (unsigned i = 0; i < verb_count; i++)
 		if (!strcmp(argv[1], verbs[i].options->name))
 			return finish(argv[1], verbs[i].run(argc - 1, argv + 1));
-	fprintf(stderr, "lastack: %s: no such verb; lastack --help lists them\n", argv[1]);
-	return EXIT_USAGE;
+	return verb_unknown(argv[1]);
 }

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "options.h"
+#include "options_near.h"
 #include "options_values.h"
 
 #define HELP_COLUMN 30
@@ -73,6 +74,23 @@ static const struct option_spec *option_find(const struct option_verb *verb, int
 	return NULL;
 }
 
+/* "no such option", for one long option as it was given; with what may have been meant. */
+static int option_unknown(const struct option_verb *verb, const char *given)
+{
+	struct near_word near = {.typed = given + strspn(given, "-")};
+	char why[128];
+
+	near.length = strcspn(near.typed, "=");
+	for (unsigned i = 0; i < verb->option_count; i++)
+		near_word_try(&near, verb->options[i].long_name);
+	if (near.best)
+		snprintf(why, sizeof(why), "no such option; is --%s meant? (see 'lastack %s --help')", near.best, verb->name);
+	else
+		snprintf(why, sizeof(why), "no such option, or more than one begins so (see 'lastack %s --help')",
+			 verb->name);
+	return options_error(verb, given, why);
+}
+
 /* What getopt_long() did not like: the option as it was given. */
 static int option_refuse(const struct option_verb *verb, char **argv, int value)
 {
@@ -85,17 +103,14 @@ static int option_refuse(const struct option_verb *verb, char **argv, int value)
 		return options_error(verb, what, why);
 	}
 	/* With optopt 0 it is a long option; with that of a flag, the flag was given a value. */
-	if (optopt && optopt < LONG_ONLY && !option && optopt != 'h')
+	if (!optopt)
+		return option_unknown(verb, argv[optind - 1]);
+	if (optopt < LONG_ONLY && !option && optopt != 'h')
 		snprintf(what, sizeof(what), "-%c", optopt);
 	else
 		snprintf(what, sizeof(what), "%s", argv[optind - 1]);
-	if (optopt)
-		snprintf(why, sizeof(why),
-			 option || optopt == 'h' ? "takes no value" : "no such option (see 'lastack %s --help')",
-			 verb->name);
-	else
-		snprintf(why, sizeof(why), "no such option, or more than one begins so (see 'lastack %s --help')",
-			 verb->name);
+	snprintf(why, sizeof(why),
+		 option || optopt == 'h' ? "takes no value" : "no such option (see 'lastack %s --help')", verb->name);
 	return options_error(verb, what, why);
 }
 

@@ -9,11 +9,8 @@
 #include <string.h>
 
 #include "options_file.h"
+#include "options_near.h"
 #include "options_values.h"
-
-/* An unknown name is taken for a misspelt one up to so many changed letters. */
-#define DISTANCE_MAX 4
-#define NAME_BYTES   32
 
 struct reading {
 	const struct option_verb *verb;
@@ -33,54 +30,17 @@ static int wrong(struct reading *reading, const char *what, const char *why)
 	return 0;
 }
 
-static unsigned smallest(unsigned a, unsigned b, unsigned c)
-{
-	unsigned least = a < b ? a : b;
-
-	return least < c ? least : c;
-}
-
-/* Levenshtein: letters to add, leave out or change. */
-static unsigned distance(const char *a, const char *b)
-{
-	unsigned row[NAME_BYTES + 1];
-	size_t length = strlen(b);
-
-	if (length > NAME_BYTES || strlen(a) > NAME_BYTES)
-		return DISTANCE_MAX + 1;
-	for (unsigned i = 0; i <= length; i++)
-		row[i] = i;
-	for (unsigned i = 1; *a; a++, i++) {
-		unsigned diagonal = row[0];
-
-		row[0] = i;
-		for (size_t k = 1; k <= length; k++) {
-			unsigned above = row[k];
-
-			row[k] = smallest(above + 1, row[k - 1] + 1, diagonal + (*a != b[k - 1]));
-			diagonal = above;
-		}
-	}
-	return row[length];
-}
-
 static int wrong_name(struct reading *reading, const char *name)
 {
 	const struct option_verb *verb = reading->verb;
-	const struct option_spec *nearest = NULL;
-	unsigned least = DISTANCE_MAX + 1;
+	struct near_word near = {.typed = name, .length = strlen(name)};
 	char why[128];
 
-	for (unsigned i = 0; i < verb->option_count; i++) {
-		unsigned changes = distance(name, verb->options[i].long_name);
-
-		if (!verb->options[i].command_line_only && changes < least) {
-			least = changes;
-			nearest = &verb->options[i];
-		}
-	}
-	if (nearest)
-		snprintf(why, sizeof(why), "no such setting; is '%s' meant?", nearest->long_name);
+	for (unsigned i = 0; i < verb->option_count; i++)
+		if (!verb->options[i].command_line_only)
+			near_word_try(&near, verb->options[i].long_name);
+	if (near.best)
+		snprintf(why, sizeof(why), "no such setting; is '%s' meant?", near.best);
 	else
 		snprintf(why, sizeof(why), "no such setting (see lastack.conf(5), or 'lastack %s --help')", verb->name);
 	return wrong(reading, name, why);

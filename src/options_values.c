@@ -138,7 +138,7 @@ static int names_parse(const struct name_table *names, const char *value, uint64
 
 	for (const char *at = value;; at++) {
 		size_t length = strcspn(at, ",");
-		int name = name_find(names, at, length);
+		int name = name_find_typed(names, at, length);
 
 		if (name < 0)
 			return names_fail(names, why);
@@ -209,7 +209,7 @@ static int u64_store(const struct option_spec *option, const char *value, uint64
 
 static int name_store(const struct option_spec *option, const char *value, unsigned *target, char why[OPTION_WHY_BYTES])
 {
-	int name = name_find(option->names, value, strlen(value));
+	int name = name_find_typed(option->names, value, strlen(value));
 
 	if (name < 0)
 		return names_fail(option->names, why);

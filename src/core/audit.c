@@ -117,6 +117,9 @@ struct audit_row audit_compare(unsigned counter, uint32_t netns, const struct au
 		      : row.kernel > row.lastack_max ? row.lastack_max
 						     : row.kernel;
 	row.difference = row.kernel - row.lastack;
+	/* One that came and went between the readings may have had the inode of this young one before it. */
+	if (!start && row.difference < 0)
+		return not_read(row, AUDIT_WHY_REPLACED);
 	judge(&row, tallies, facts);
 	return row;
 }

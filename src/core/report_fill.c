@@ -209,6 +209,14 @@ static bool error_was_fetched(const struct ending *ending)
 	return close->old_state != TCP_SYN_SENT || (close->limit && close->retransmits >= close->limit);
 }
 
+/* A connection from before the monitor whose local end somebody listens on came in through it. */
+static uint8_t role_of(struct tracker *tracker, const struct connection *connection)
+{
+	if (connection->role == ROLE_UNKNOWN && listener_find(tracker, &connection->tuple))
+		return ROLE_SERVER;
+	return connection->role;
+}
+
 void report_fill(struct tracker *tracker, struct connection *connection, struct ending *ending,
 		 struct connection_report *report)
 {
@@ -221,9 +229,7 @@ void report_fill(struct tracker *tracker, struct connection *connection, struct 
 	}
 	verdict_decide(connection, ending, tracker->config.tick_ns, &verdict);
 	memset(report, 0, sizeof(*report));
-	/* A connection from before the monitor whose local end somebody listens on came in through it. */
-	if (connection->role == ROLE_UNKNOWN && listener_find(tracker, &connection->tuple))
-		connection->role = ROLE_SERVER;
+	connection->role = role_of(tracker, connection);
 	fill_identity(connection, report);
 	fill_verdict(ending, &verdict, report);
 	fill_times(connection, ending, report);
@@ -263,6 +269,7 @@ void tracker_report_live(struct tracker *tracker, const struct connection *conne
 
 	memset(report, 0, sizeof(*report));
 	fill_identity(connection, report);
+	report->role = role_of(tracker, connection);
 	report->exit_code = report->exit_signal = -1;
 	report->completeness = connection->flags & (CONNECTION_BIRTH_UNSEEN | CONNECTION_GAP) ? COMPLETENESS_PARTIAL
 											      : COMPLETENESS_COMPLETE;

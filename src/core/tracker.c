@@ -43,12 +43,13 @@ static bool source_is_weak(uint8_t source)
 
 /*
  * A later and better source replaces an earlier one: who closes a socket holds it last, a descriptor or
- * accept() names a holder, connect() its maker, the listener only the family.
+ * accept() names a holder, connect() its maker, the listener only the family. Without a pid it was a kernel thread, for
+ * somebody.
  */
 void lifecycle_own(struct tracker *tracker, struct connection *connection, uint8_t source, uint32_t pid, uint32_t uid,
 		   const char *comm)
 {
-	if (source < connection->source)
+	if (source < connection->source || !pid)
 		return;
 	if (connection->queue == QUEUE_LIVE && source_is_weak(connection->source) && !source_is_weak(source))
 		tracker->ownerless--;
@@ -117,6 +118,11 @@ static void birth_active(struct tracker *tracker, const struct event_birth *even
 	struct connection *connection = connection_find(tracker->table, event->header.cookie);
 	bool reused = connection != NULL;
 
+	/* Told twice: before it connects again a socket is closed, and that is told. */
+	if (connection && connection->queue == QUEUE_LIVE && connection->state == TCP_SYN_SENT &&
+	    lifecycle_told_soon_after(tracker, connection, event->header.time_ns) &&
+	    !lost_since(tracker, connection->last_ns))
+		return;
 	if (connection)
 		end_now(tracker, connection);
 	connection = lifecycle_begin(tracker, event->header.cookie);
@@ -138,7 +144,8 @@ static void birth_active(struct tracker *tracker, const struct event_birth *even
 static struct connection *birth_passive_begin(struct tracker *tracker, const struct event_birth *event, uint64_t cookie,
 					      uint64_t start_ns)
 {
-	struct connection *connection, *listener;
+	const struct connection *listener;
+	struct connection *connection;
 
 	end_address_pair_taken(tracker, &event->tuple, true, event->header.time_ns);
 	connection = lifecycle_begin(tracker, cookie);
@@ -149,8 +156,8 @@ static struct connection *birth_passive_begin(struct tracker *tracker, const str
 	connection_set_state(tracker->table, connection, TCP_SYN_RECV);
 	lifecycle_path_add(tracker, connection, start_ns, TCP_SYN_RECV);
 	connection->last_ns = event->header.time_ns;
-	listener = listener_find(tracker, &event->tuple);
-	if (listener && listener->pid)
+	listener = listener_owner(tracker, &event->tuple, event->family);
+	if (listener)
 		lifecycle_own(tracker, connection, SOURCE_LISTENER, listener->pid, UINT32_MAX, listener->comm);
 	return connection;
 }
@@ -309,6 +316,8 @@ static struct connection *event_state(struct tracker *tracker, const struct even
 	bool port_was_unknown;
 
 	if (!connection || event->new_state == TCP_LISTEN) /* a listener is announced by a birth only */
+		return NULL;
+	if (lifecycle_step_is_told(tracker, connection, event->old_state, event->new_state, event->header.time_ns))
 		return NULL;
 	port_was_unknown = !connection->tuple.local_port && event->local_port;
 	if (event->local_port)

@@ -59,6 +59,13 @@ struct tracker {
 };
 
 /* tracker_path.c */
+/*
+ * Where interrupts come between the two copies of a program, with more transitions than the second has notes of
+ * (bpf/emit.bpf.h), it tells again, and soon, what the first has told. No socket takes the same step twice in a row.
+ */
+bool lifecycle_step_is_told(const struct tracker *tracker, const struct connection *connection, uint8_t from,
+			    uint8_t to, uint64_t time_ns);
+bool lifecycle_told_soon_after(const struct tracker *tracker, const struct connection *connection, uint64_t time_ns);
 void lifecycle_path_add(struct tracker *tracker, struct connection *connection, uint64_t time_ns, uint8_t state);
 /* When it came into the state that it is in, as far as that was told; 0: never. */
 uint64_t lifecycle_last_transition_ns(const struct tracker *tracker, const struct connection *connection);
@@ -101,6 +108,11 @@ void timed_report(const struct tracker *tracker, const struct connection *connec
 
 /* tracker_listen.c */
 struct connection *listener_find(struct tracker *tracker, const struct event_tuple *tuple);
+/*
+ * The listener whose process is likely to get this connection; NULL where that is not known, as of several processes
+ * that listen alike (SO_REUSEPORT): which of them it goes to no event tells.
+ */
+const struct connection *listener_owner(struct tracker *tracker, const struct event_tuple *tuple, uint8_t family);
 void listener_begin(struct tracker *tracker, const struct event_birth *event);
 void listener_close(struct tracker *tracker, struct connection *listener, const struct event_close *event);
 void listener_add(struct tracker *tracker, struct connection *connection);

@@ -62,6 +62,43 @@ struct connection *listener_find(struct tracker *tracker, const struct event_tup
 	return wildcard;
 }
 
+/* How well a connection of this family fits a listener, as the kernel looks for one (compute_score()); 0: not at all.
+ */
+static unsigned listener_score(const struct connection *listener, const struct event_tuple *tuple, uint8_t family)
+{
+	static const uint8_t any[EVENT_ADDRESS_BYTES];
+	bool exact = !memcmp(listener->tuple.local, tuple->local, sizeof(any));
+
+	if (listener->tuple.local_port != tuple->local_port || listener->tuple.netns != tuple->netns)
+		return 0;
+	if (!exact && memcmp(listener->tuple.local, any, sizeof(any)))
+		return 0;
+	if (listener->family == 4 && family == 6) /* one on :: may serve both */
+		return 0;
+	return 1 + 2 * exact + (listener->family == family);
+}
+
+const struct connection *listener_owner(struct tracker *tracker, const struct event_tuple *tuple, uint8_t family)
+{
+	const struct connection *listener, *best = NULL;
+	slot_t slot = *listener_bucket(tracker, tuple->local_port);
+	bool several = false;
+	unsigned most = 0;
+
+	for (; slot; slot = listener->tuple_next) {
+		unsigned score;
+
+		listener = connection_at(tracker->table, slot);
+		score = listener_score(listener, tuple, family);
+		if (!score || score < most)
+			continue;
+		several = score == most && (several || listener->pid != best->pid);
+		most = score;
+		best = listener;
+	}
+	return best && best->pid && !several ? best : NULL;
+}
+
 /* CLOSE->LISTEN. */
 void listener_begin(struct tracker *tracker, const struct event_birth *event)
 {

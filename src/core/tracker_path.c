@@ -38,6 +38,27 @@ uint64_t lifecycle_last_transition_ns(const struct tracker *tracker, const struc
 	return path_ns(path_at(connection, connection_ending_get(tracker->table, connection), last));
 }
 
+/* So much later at most the second copy of a program tells again: interrupts came between the two. */
+#define TOLD_TWICE_NS (10 * NS_PER_MS)
+
+bool lifecycle_told_soon_after(const struct tracker *tracker, const struct connection *connection, uint64_t time_ns)
+{
+	return time_ns - lifecycle_last_transition_ns(tracker, connection) < TOLD_TWICE_NS;
+}
+
+bool lifecycle_step_is_told(const struct tracker *tracker, const struct connection *connection, uint8_t from,
+			    uint8_t to, uint64_t time_ns)
+{
+	const struct ending *ending = connection_ending_get(tracker->table, connection);
+	uint8_t count = connection->path_count;
+
+	if (from == to || connection->state != to || count < 2 ||
+	    !lifecycle_told_soon_after(tracker, connection, time_ns))
+		return false;
+	return path_state(path_at(connection, ending, count - 1)) == to &&
+	       path_state(path_at(connection, ending, count - 2)) == from;
+}
+
 /*
  * Where a transition does not start in the state that we know, something was missed, or is told out of order: what is
  * older than what is known changes no state.

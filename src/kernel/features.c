@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -154,6 +155,16 @@ int64_t feature_wall_minus_monotonic_ns(void)
 
 	clock_gettime(CLOCK_REALTIME, &wall);
 	return (int64_t)(timespec_ns(&wall) - feature_monotonic_ns());
+}
+
+#define PROC_PID_INIT_INO 0xeffffffcU /* include/linux/proc_ns.h */
+
+/* Where that is not known nothing is said. */
+bool feature_pids_are_hosts(void)
+{
+	struct stat own;
+
+	return stat("/proc/self/ns/pid", &own) || own.st_ino == PROC_PID_INIT_INO;
 }
 
 int feature_try_fentry(const struct btf *btf, const char *function, char *why, size_t size)

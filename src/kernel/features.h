@@ -28,6 +28,11 @@ uint64_t feature_tick_ns(void);
 /* Nanoseconds to add to CLOCK_MONOTONIC to get the wall clock now. */
 int64_t feature_wall_minus_monotonic_ns(void);
 uint64_t feature_monotonic_ns(void);
+/*
+ * Are the host's processes to be found from here? In a container's own pid namespace the iterator over files stays in
+ * it, and pids of events are the host's all the same.
+ */
+bool feature_pids_are_hosts(void);
 
 /*
  * Can this kernel refuse or grant what a tier needs? 0, or -errno with the reason in why: a program that

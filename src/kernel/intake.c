@@ -216,11 +216,6 @@ uint64_t intake_listing_failures(const struct intake *intake, int *error)
 	return intake->listing_failures;
 }
 
-uint64_t intake_resynced_ns(const struct intake *intake)
-{
-	return intake->resync_last_ns;
-}
-
 int intake_drain(struct intake *intake)
 {
 	uint64_t now_ns = feature_monotonic_ns(); /* no event is younger: the hooks are off */

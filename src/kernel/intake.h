@@ -40,8 +40,6 @@ int intake_poll(struct intake *intake);
  * (monitor_lists()). Returns 0 or -errno.
  */
 int intake_resync(struct intake *intake);
-/* When that was last done. */
-uint64_t intake_resynced_ns(const struct intake *intake);
 /* How many listings have failed since the start; *error: why the last did (-errno), 0 where none has. */
 uint64_t intake_listing_failures(const struct intake *intake, int *error);
 /* After the hooks were taken off: takes in the rest. Returns 0 or -errno. */

@@ -138,10 +138,10 @@ static int hooks_check(const struct monitor *monitor, char *why, size_t size)
 
 static uint32_t ring_bytes_choose(const struct monitor *monitor, const struct monitor_config *config)
 {
-	uint32_t bytes = RINGS_BYTES;
+	uint32_t bytes = RINGS_BYTES, page_bytes = (uint32_t)sysconf(_SC_PAGESIZE); /* 64 KiB on some */
 
 	if (config->ring_bytes)
-		return config->ring_bytes;
+		return config->ring_bytes > page_bytes ? config->ring_bytes : page_bytes;
 	while (bytes > RING_BYTES_MIN && bytes > RINGS_BYTES / (uint32_t)monitor->cpus)
 		bytes /= 2;
 	return bytes;
@@ -153,9 +153,11 @@ static bool cpu_is_online(int cpu)
 	FILE *file;
 
 	snprintf(path, sizeof(path), "/sys/devices/system/cpu/cpu%d/online", cpu);
-	file = fopen(path, "re"); /* CPU 0 has no such file: it is always online */
-	if (!file)
-		return cpu == 0 || errno != ENOENT;
+	file = fopen(path, "re");
+	if (!file) { /* a CPU that cannot be unplugged has no such file, one that was never there no directory either */
+		*strrchr(path, '/') = '\0';
+		return !access(path, F_OK);
+	}
 	if (fread(&state, 1, 1, file) != 1)
 		state = '1';
 	fclose(file);

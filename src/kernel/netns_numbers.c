@@ -33,7 +33,8 @@ static void sockstat_read(struct diagnosis_netns *numbers)
 		fclose(file);
 }
 
-void netns_numbers_read(struct diagnosis_netns *numbers, uint32_t inode)
+/* Of the namespace that the caller is in, which has this inode. */
+static void numbers_read(struct diagnosis_netns *numbers, uint32_t inode)
 {
 	uint32_t first, last;
 
@@ -53,7 +54,7 @@ static int take_one(void *arg, uint32_t inode)
 {
 	struct diagnosis_netns numbers;
 
-	netns_numbers_read(&numbers, inode);
+	numbers_read(&numbers, inode);
 	diagnosis_netns_add(arg, &numbers);
 	return 0;
 }

@@ -9,11 +9,9 @@
 #include "core/diagnosis.h"
 
 /*
- * Of the namespace that the caller is in, which has this inode. What cannot be read, or is no property of this
- * namespace, is UINT32_MAX.
+ * Of each that can be entered, into the diagnosis in place of what it had. What cannot be read, or is no property of a
+ * namespace, is UINT32_MAX. Returns 0 or -errno.
  */
-void netns_numbers_read(struct diagnosis_netns *numbers, uint32_t inode);
-/* Of each that can be entered, into the diagnosis in place of what it had. Returns 0 or -errno. */
 int netns_numbers_take(struct diagnosis *diagnosis);
 
 #endif

@@ -57,6 +57,14 @@ static void header_write(struct pipeline *pipeline)
 		report_writer_header(pipeline->reports, &pipeline->text);
 }
 
+/* Lines of events and of reports stand in one table: their seconds begin together. */
+static void line_begin(struct pipeline *pipeline, uint64_t time_ns)
+{
+	header_write(pipeline);
+	if (!pipeline->context.first_ns)
+		pipeline->context.first_ns = time_ns;
+}
+
 static void take_report(void *arg, const struct connection_report *report)
 {
 	struct pipeline *pipeline = arg;
@@ -78,7 +86,7 @@ static void take_report(void *arg, const struct connection_report *report)
 		pipeline->options.report(pipeline->options.report_arg, report, cgroup);
 	if (pipeline->options.silent)
 		return;
-	header_write(pipeline);
+	line_begin(pipeline, report->end_ns);
 	report_writer_report(pipeline->reports, &pipeline->text, report);
 }
 
@@ -90,7 +98,7 @@ static void event_write(struct pipeline *pipeline, const struct event_header *ev
 		return; /* speaks of a namespace, not of a socket */
 	if (!event_wanted(pipeline, connection))
 		return;
-	header_write(pipeline);
+	line_begin(pipeline, event->time_ns);
 	event_writer_event(pipeline->events, &pipeline->text, event, connection ? &connection->tuple : NULL,
 			   connection ? connection->family : 0);
 }
@@ -313,7 +321,8 @@ void pipeline_summary(const struct pipeline *pipeline, FILE *file)
 {
 	const struct tracker_stats *stats = tracker_stats(pipeline->tracker);
 
-	fprintf(file, "%llu connections ended:", (unsigned long long)pipeline->reported);
+	fprintf(file, "%llu connections ended%s", (unsigned long long)pipeline->reported,
+		pipeline->reported ? ":" : "");
 	for (unsigned class = 0; class < connection_class_count; class ++)
 		if (pipeline->by_class[class])
 			fprintf(file, " %llu %s", (unsigned long long)pipeline->by_class[class],

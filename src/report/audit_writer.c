@@ -24,7 +24,8 @@ static void events_explain(uint64_t count, const char *what, struct text *text)
 	text_append_str(text, what);
 }
 
-void audit_explain(const struct audit_row *row, struct text *text)
+/* What explains the row; nothing where nothing has to. */
+static void explain(const struct audit_row *row, struct text *text)
 {
 	const struct audit_counter *counter = row->counter;
 
@@ -41,7 +42,7 @@ void audit_explain(const struct audit_row *row, struct text *text)
 			       text);
 		break;
 	case AUDIT_WHY_GONE: text_append_str(text, "the namespace is gone, or cannot be entered"); break;
-	case AUDIT_WHY_REPLACED: text_append_str(text, "its inode is another namespace's now"); break;
+	case AUDIT_WHY_REPLACED: text_append_str(text, "its inode is or was another namespace's too"); break;
 	case AUDIT_WHY_NONE:
 	case AUDIT_WHYS: break;
 	}
@@ -109,7 +110,7 @@ void audit_table_row(const struct audit_row *row, struct text *text)
 	number_column(text, true, row->lastack, NUMBER_WIDTH);
 	number_column(text, was_compared(row), row->difference, NUMBER_WIDTH);
 	column(text, verdicts[row->verdict], VERDICT_WIDTH, false);
-	audit_explain(row, text);
+	explain(row, text);
 	line_end(text);
 }
 
@@ -146,7 +147,7 @@ void audit_json_row(const struct audit_row *row, struct text *text)
 	char memory[256];
 	struct text words = text_borrow(memory, sizeof(memory));
 
-	audit_explain(row, &words);
+	explain(row, &words);
 	text_append_str(text, "{\"type\":\"audit\"");
 	member_number(text, "netns", true, row->netns);
 	member_word(text, "group", row->counter->group, strlen(row->counter->group));

@@ -13,8 +13,6 @@
 extern const struct name_table audit_relation_names; /* enum audit_relation */
 extern const struct name_table audit_verdict_names;  /* enum audit_verdict */
 
-/* What explains the row; "" where nothing has to. Appends. */
-void audit_explain(const struct audit_row *row, struct text *text);
 void audit_table_header(struct text *text);
 void audit_table_row(const struct audit_row *row, struct text *text);
 void audit_json_row(const struct audit_row *row, struct text *text);

@@ -252,7 +252,7 @@ static void table_time_append(struct event_writer *writer, struct text *line, co
 
 	if (!writer->has_first) {
 		writer->has_first = true;
-		writer->first_ns = event->time_ns;
+		writer->first_ns = writer->context->first_ns ?: event->time_ns;
 	}
 	if (writer->context->time_of_day)
 		text_append_time_of_day(&cell, field_wall_us(writer->context, event->time_ns),

@@ -21,7 +21,8 @@ struct report_context {
 	/* Path of a cgroup (valid until the next call) or NULL where it is not known. May be NULL. */
 	const char *(*cgroup_path)(void *arg, uint64_t cgroup_id);
 	void *arg;
-	bool time_of_day; /* table: local time of day, not seconds since the first line */
+	bool time_of_day;  /* table: local time of day, not seconds since the first line */
+	uint64_t first_ns; /* of the first line, where several writers make the lines; 0: each goes by its own first */
 };
 
 /* A report together with what was made of it once for all fields. */

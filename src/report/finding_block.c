@@ -4,6 +4,7 @@
  * terminal; see finding_line.h. Its input is the JSON object, so that the daemon's and one's own look alike.
  */
 #include <errno.h>
+#include <string.h>
 
 #include "report/finding_line.h"
 #include "report/live_line.h"
@@ -145,7 +146,7 @@ static void owner_append(struct block *block, const json_t *object, struct text 
 	if (container) {
 		text_append_str(words, ", container ");
 		text_append(words, container, strnlen(container, 12));
-	} else if (cgroup) {
+	} else if (cgroup && strcmp(cgroup, "/")) { /* the root's tells nothing */
 		text_append_str(words, ", ");
 		text_append_str(words, cgroup);
 	}

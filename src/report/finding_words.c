@@ -33,8 +33,10 @@ static const struct kind_words words[FINDING_KIND_COUNT] = {
 			    "reads nor sends there.",
 		 .why = {"seen in this state for a while, but it may still be used",
 			 "nothing was read or sent for long, or more and more of them come"},
-		 .advice = "Find the path in {owner} that does not close the socket when read() returns 0; until then "
-			   "only its restart frees the descriptors."},
+		 .advice = "Find the path in {owner} that does not close the socket when read() returns 0 (lastack "
+			   "diagnose --stacks tells what opened or accepted them); until then only its restart frees "
+			   "the descriptors.",
+		 .command = "lastack list --state CLOSE_WAIT {filter}"},
 	[FINDING_HALF_OPEN_UNACKED] =
 		{.explain = "Data on {connections} {place} is sent again and again without an answer: the peer or the "
 			    "path to it {maybe}.",
@@ -106,8 +108,9 @@ static const struct kind_words words[FINDING_KIND_COUNT] = {
 		{.explain = "{owner} waits for {connections} {place}: nothing answers the SYNs.",
 		 .why = {"sent again without an answer, but only once or twice",
 			 "sent again several times without an answer"},
-		 .advice = "The host is down, or a firewall drops what goes there; a closed port would refuse. See "
-			   "whether it is reachable from here. A connect timeout in {owner} bounds each wait.",
+		 .advice = "The host is down, a firewall drops what goes there, or the service accepts too slowly and "
+			   "its queue is full; a closed port would refuse. See whether it is reachable from here, and "
+			   "whether others connect there. A connect timeout in {owner} bounds each wait.",
 		 .command = "lastack list --state SYN_SENT {filter}"},
 	[FINDING_ORPHAN_PRESSURE] =
 		{.explain = "Almost as many sockets without a process stand as tcp_max_orphans allows: beyond that the "
@@ -144,7 +147,7 @@ static const struct kind_words words[FINDING_KIND_COUNT] = {
 			 "Either SYN-ACKs do not reach the clients (routing, firewall), or it is a SYN flood: see that "
 			 "net.ipv4.tcp_syncookies is on."},
 	[FINDING_ZERO_WINDOW_STALL] =
-		{.explain = "{Peers} of {connections} {place} do not read what was sent: their windows are shut.",
+		{.explain = "What was sent on {connections} {place} is not read at the other end: the window is shut.",
 		 .explain_local = "{owner} does not read {connections} {place}: the windows are shut, and the peers "
 				  "cannot send.",
 		 .why = {[CERTAINTY_LIKELY] = "the window is shut and nothing has come; one listing only",

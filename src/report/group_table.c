@@ -10,7 +10,9 @@
 #include "report/report_read.h"
 
 #define WIDTH_MAX 60
-#define REAL_MAX  1e17 /* ten times it is an int64_t */
+#define WIDTH_MIN 8             /* a pid, a port */
+#define COUNT     "connections" /* what the groups are told for: never cut away */
+#define REAL_MAX  1e17          /* ten times it is an int64_t */
 
 struct group_table {
 	bool csv;
@@ -118,10 +120,46 @@ static unsigned column_width(const struct group_table *table, const char *name, 
 	return (unsigned)(width < WIDTH_MAX ? width : WIDTH_MAX);
 }
 
-static void line_end(struct text *text, size_t start, unsigned columns)
+static unsigned widths_sum(const unsigned *widths, unsigned count)
 {
-	if (columns && text->length - start > columns)
-		text->length = start + columns;
+	unsigned sum = count ? count - 1 : 0;
+
+	for (unsigned i = 0; i < count; i++)
+		sum += widths[i];
+	return sum;
+}
+
+/*
+ * How many columns a narrow terminal gets: those behind the count go first, then what is grouped by gets less room. All
+ * where `columns` is 0.
+ */
+static unsigned columns_fit(json_t *first, unsigned *widths, unsigned count, unsigned columns)
+{
+	unsigned least = 0, i = 0;
+	const char *name;
+	json_t *value;
+
+	json_object_foreach(first, name, value)
+	{
+		i++;
+		least = strcmp(name, COUNT) ? least : i;
+	}
+	while (columns && count > least && count > 1 && widths_sum(widths, count) > columns)
+		count--;
+	while (columns && widths_sum(widths, count) > columns) {
+		unsigned widest = 0;
+
+		for (i = 1; i + 1 < least; i++)
+			widest = widths[i] > widths[widest] ? i : widest;
+		if (widths[widest] <= WIDTH_MIN)
+			break;
+		widths[widest]--;
+	}
+	return count;
+}
+
+static void line_end(struct text *text, size_t start)
+{
 	while (text->length > start && text->data[text->length - 1] == ' ')
 		text->length--;
 	text_append_char(text, '\n');
@@ -129,7 +167,7 @@ static void line_end(struct text *text, size_t start, unsigned columns)
 
 /* row -1: the titles */
 static void table_row_append(const struct group_table *table, struct text *text, int row, const unsigned *widths,
-			     struct text *cell)
+			     unsigned count, struct text *cell)
 {
 	json_t *first = json_array_get(table->rows, 0), *value;
 	const char *name;
@@ -137,6 +175,8 @@ static void table_row_append(const struct group_table *table, struct text *text,
 
 	json_object_foreach(first, name, value)
 	{
+		if (i >= count)
+			break;
 		if (row < 0)
 			title_write(cell, name);
 		else
@@ -164,11 +204,12 @@ void group_table_append(const struct group_table *table, struct text *text, unsi
 		return;
 	}
 	json_object_foreach(first, name, value) widths[count++] = column_width(table, name, &cell);
+	count = columns_fit(first, widths, count, columns);
 	for (int row = -1; row < (int)json_array_size(table->rows); row++) {
 		size_t start = text->length;
 
-		table_row_append(table, text, row, widths, &cell);
-		line_end(text, start, columns);
+		table_row_append(table, text, row, widths, count, &cell);
+		line_end(text, start);
 	}
 	free(widths);
 	text->failed |= cell.failed;

@@ -34,11 +34,11 @@ static const struct machine_state_words states[MACHINE_STATES] = {
 	[TCP_LAST_ACK] = {"LAST-ACK", "socket", "then we closed too: our FIN is not acknowledged yet"},
 };
 
-static const char *const kinds[][2] = {
-	[INPUT_KIND_CALL] = {"call", "Calls"},
-	[INPUT_KIND_SEGMENT] = {"segment", "Segments"},
-	[INPUT_KIND_TIMER] = {"timer", "Timers"},
-	[INPUT_KIND_KERNEL] = {"kernel", "The kernel's own doing"},
+static const char *const kinds[] = {
+	[INPUT_KIND_CALL] = "call",
+	[INPUT_KIND_SEGMENT] = "segment",
+	[INPUT_KIND_TIMER] = "timer",
+	[INPUT_KIND_KERNEL] = "kernel",
 };
 
 static const char *const shown_names[] = {
@@ -105,12 +105,7 @@ const struct machine_state_words *machine_state_words(uint8_t state)
 
 const char *machine_input_kind_name(enum machine_input_kind kind)
 {
-	return kinds[kind][0];
-}
-
-const char *machine_input_kind_words(enum machine_input_kind kind)
-{
-	return kinds[kind][1];
+	return kinds[kind];
 }
 
 const char *machine_shown_name(enum machine_shown shown)

@@ -19,9 +19,8 @@ struct machine_state_words {
 };
 
 const struct machine_state_words *machine_state_words(uint8_t state);
-/* "segment", and "Segments" for headings. */
+/* "segment" */
 const char *machine_input_kind_name(enum machine_input_kind kind);
-const char *machine_input_kind_words(enum machine_input_kind kind);
 /* "state", "minisock", "request"; NULL: it does not show itself. */
 const char *machine_shown_name(enum machine_shown shown);
 /* What a sign stands for, and which facts of which events it is read from (core/signs.c); NULL: nobody wrote it down.

@@ -2,8 +2,10 @@
 /*
  * names.c: the name tables, made from the lists in report.h, and look-ups in both directions.
  */
+#include <ctype.h>
 #include <errno.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include "core/tcp_machine.h"
@@ -106,6 +108,34 @@ int name_find(const struct name_table *table, const char *name, size_t length)
 		if (candidate && strlen(candidate) == length && !memcmp(candidate, name, length))
 			return (int)i;
 	}
+	return -ENOENT;
+}
+
+static bool is_joint(char c)
+{
+	return c == '-' || c == '_';
+}
+
+static bool name_is_typed(const char *name, const char *typed, size_t length)
+{
+	size_t at = 0;
+
+	for (; *name; name++) {
+		if (is_joint(*name))
+			continue;
+		while (at < length && is_joint(typed[at]))
+			at++;
+		if (at == length || tolower((unsigned char)*name) != tolower((unsigned char)typed[at++]))
+			return false;
+	}
+	return at == length;
+}
+
+int name_find_typed(const struct name_table *table, const char *name, size_t length)
+{
+	for (unsigned i = 0; i < table->count; i++)
+		if (table->names[i] && name_is_typed(table->names[i], name, length))
+			return (int)i;
 	return -ENOENT;
 }
 

@@ -42,6 +42,8 @@ static inline const char *name_of(const struct name_table *table, unsigned value
 
 /* The value that has this name of `length` bytes, or -ENOENT. */
 int name_find(const struct name_table *table, const char *name, size_t length);
+/* The same as a person may type it: small or large letters, and as ss has it, "close-wait". */
+int name_find_typed(const struct name_table *table, const char *name, size_t length);
 
 /* "ETIMEDOUT"; NULL for 0 and for a number that no error has. */
 const char *errno_name(int error);

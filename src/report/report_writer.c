@@ -146,7 +146,7 @@ int report_writer_report(struct report_writer *writer, struct text *text, const 
 	if (writer->format == REPORT_TABLE) {
 		if (!writer->has_first) {
 			writer->has_first = true;
-			writer->first_end_ns = report->end_ns;
+			writer->first_end_ns = context->first_ns ?: report->end_ns;
 		}
 		source.since_first_ns = (int64_t)(report->end_ns - writer->first_end_ns);
 		column_layout_report(&writer->layout, text, &source);

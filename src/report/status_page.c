@@ -138,6 +138,21 @@ static void owners_append(const struct page *page)
 					    unknown);
 }
 
+/* The first thing to go on with, where something is wrong. */
+static void findings_append(const struct page *page)
+{
+	const json_t *kinds = report_member(page->status, "findings", "kind"), *value;
+	const char *name;
+	long long all = 0;
+
+	if (!number(page, "findings", "diagnoses"))
+		return;
+	json_object_foreach((json_t *)kinds, name, value) all += json_integer_value(value);
+	text_append_labelled_format(page->text, LABEL_WIDTH, page->columns, "findings", all ? "%lld%s" : "none", all,
+				    "; lastack diagnose tells of them:");
+	pairs_append(page, "", kinds);
+}
+
 static void ended_append(const struct page *page)
 {
 	long long violations = number(page, "ended", "violations");
@@ -150,7 +165,7 @@ static void ended_append(const struct page *page)
 	pairs_append(page, "  seen", report_member(page->status, "ended", "completeness"));
 	if (violations)
 		text_append_labelled_format(page->text, LABEL_WIDTH, page->columns, "  RFC 9293",
-					    "%lld connections with a violation", violations);
+					    "%lld of them with a violation", violations);
 }
 
 static void events_append(const struct page *page)
@@ -231,12 +246,13 @@ static void audit_append(const struct page *page)
 				    "%lld done, the last at %s over %lld namespaces; %s",
 				    number(page, "audit", "audits"), text_string(&last), number(page, "audit", "netns"),
 				    json_array_size(unexplained)
-					    ? "UNEXPLAINED differences from the kernel's own counters:"
+					    ? "differences from the kernel's own counters UNEXPLAINED since the start:"
 					    : "the kernel's own counters agree or the difference is explained");
 	json_array_foreach(unexplained, i, row)
 		text_append_labelled_format(page->text, LABEL_WIDTH, page->columns, "",
-					    "  %s: kernel %+lld, lastack %+lld in the last window",
+					    "  %s: %lld times; in the last window kernel %+lld, lastack %+lld",
 					    report_member_text(row, NULL, "counter") ?: "?",
+					    (long long)report_member_number(row, NULL, "rows", 0),
 					    (long long)report_member_number(row, NULL, "kernel", 0),
 					    (long long)report_member_number(row, NULL, "lastack", 0));
 	page->text->failed |= last.failed;
@@ -254,7 +270,7 @@ static void servers_append(const struct page *page)
 		if (!refused && !late && !dropped && !number(page, servers[i], "requests"))
 			continue;
 		text_append_labelled_format(page->text, LABEL_WIDTH, page->columns, servers[i],
-					    "%lld connected, %lld requests, %lld answered with an error",
+					    "clients %lld, requests %lld, answered with an error %lld",
 					    number(page, servers[i], "clients"), number(page, servers[i], "requests"),
 					    number(page, servers[i], "errors"));
 		if (refused || late || dropped)
@@ -273,6 +289,7 @@ void status_page_append(struct text *text, const json_t *status, unsigned column
 	hooks_append(&page);
 	live_append(&page);
 	owners_append(&page);
+	findings_append(&page);
 	ended_append(&page);
 	events_append(&page);
 	stores_append(&page);

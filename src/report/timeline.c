@@ -247,12 +247,16 @@ static void facts_of_data(const struct timeline *timeline)
 		text_append_labelled_format(timeline->text, LABEL_WIDTH, timeline->columns, "data",
 					    "%s sent, %s received", sent, received);
 	}
-	if (report->unread_bytes != ABSENT_U32 && report->unread_bytes)
+	if (report->unread_bytes != ABSENT_U32 && report->unread_bytes) {
+		size_write(received, report->unread_bytes);
 		text_append_labelled_format(timeline->text, LABEL_WIDTH, timeline->columns, "unread",
-					    "%u bytes had come and were not read", report->unread_bytes);
-	if (report->unacked_bytes != ABSENT_U32 && report->unacked_bytes)
+					    "%s received and not read", received);
+	}
+	if (report->unacked_bytes != ABSENT_U32 && report->unacked_bytes) {
+		size_write(sent, report->unacked_bytes);
 		text_append_labelled_format(timeline->text, LABEL_WIDTH, timeline->columns, "unacked",
-					    "%u bytes were sent and not acknowledged", report->unacked_bytes);
+					    "%s sent and not acknowledged", sent);
+	}
 	if (report->retransmits != ABSENT_U32 && report->retransmits) {
 		if (report->timeouts == ABSENT_U32)
 			text_append_labelled_format(timeline->text, LABEL_WIDTH, timeline->columns, "retransmitted",

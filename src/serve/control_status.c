@@ -4,6 +4,7 @@
  * answer is about what happened.
  */
 #include "core/event_check.h"
+#include "report/finding_words.h"
 #include "serve/control_internal.h"
 
 static void set(json_t *object, const char *name, uint64_t number)
@@ -83,6 +84,22 @@ static void set_owners(json_t *object, const struct owners *owners, uint32_t liv
 	set(inner, "unknown", owners->unknown);
 	/* Of those that were not told one by one; connections came and went while they were counted. */
 	set(inner, "others", live > told ? live - told : owners->others);
+}
+
+/* Of the last diagnosis, how many of each kind. */
+static void set_findings(json_t *object, const struct service_status *status)
+{
+	uint64_t kinds[FINDING_KIND_COUNT] = {0};
+	json_t *findings;
+
+	if (!status->diagnoses)
+		return;
+	for (unsigned kind = 0; kind < FINDING_KIND_COUNT; kind++)
+		for (unsigned certainty = 0; certainty < FINDING_CERTAINTY_COUNT; certainty++)
+			kinds[kind] += status->findings.findings[kind][certainty];
+	findings = set_object(object, "findings");
+	set(findings, "diagnoses", status->diagnoses);
+	set_named(findings, "kind", &finding_kind_names, kinds, FINDING_KIND_COUNT);
 }
 
 static void set_ended(json_t *object, const struct totals *totals)
@@ -243,6 +260,7 @@ json_t *status_json(const struct service_status *status, const struct owners *ow
 	set_flag(object, "stopping", status->stopping);
 	set_connections(object, status);
 	set_owners(object, owners, status->live);
+	set_findings(object, status);
 	if (status->totals)
 		set_ended(object, status->totals);
 	set_events(object, status);

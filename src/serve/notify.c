@@ -40,10 +40,3 @@ void notify_watchdog(void)
 {
 	sd_notify(0, "WATCHDOG=1");
 }
-
-uint64_t notify_watchdog_ns(void)
-{
-	uint64_t span_us = 0;
-
-	return sd_watchdog_enabled(0, &span_us) > 0 ? span_us * 1000 : 0;
-}

@@ -5,15 +5,12 @@
 #ifndef LASTACK_SERVE_NOTIFY_H
 #define LASTACK_SERVE_NOTIFY_H
 
-#include <stdint.h>
-
 void notify_ready(void);
 void notify_reloading(void);
 void notify_stopping(void);
 /* One line for `systemctl status`. */
 __attribute__((format(printf, 1, 2))) void notify_status(const char *format, ...);
-/* To be called more often than notify_watchdog_ns() says; 0: nobody waits for it. */
+/* To be called more often than the unit's WatchdogSec= says. */
 void notify_watchdog(void);
-uint64_t notify_watchdog_ns(void);
 
 #endif

@@ -69,7 +69,7 @@ static int group_find(const char *name, gid_t *group)
 	const struct group *entry = name ? getgrnam(name) : NULL;
 
 	*group = entry ? entry->gr_gid : (gid_t)-1;
-	return name && !entry ? fail("socket-group", "no such group") : EXIT_DONE;
+	return name && !entry ? fail("socket-group", "no such group; create it, or name another") : EXIT_DONE;
 }
 
 static int control_start(struct daemon *daemon, const struct privileges_user *user)

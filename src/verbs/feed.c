@@ -221,6 +221,11 @@ int feed_open(struct feed *feed, const struct feed_config *config)
 		if (error)
 			status = verb_fail(EXIT_FAILED, config->verb, config->recording, strerror(-error));
 	}
+	if (status == EXIT_DONE && !feature_pids_are_hosts())
+		fprintf(stderr,
+			"lastack: %s: not in the host's pid namespace: what processes outside hold is not known, and "
+			"pids are the host's\n",
+			config->verb);
 	return status;
 }
 

@@ -57,6 +57,22 @@ static void linger_zero_after_peer_fin(struct play *play)
 	expect(play, &c, SERVER, RESET_AFTER_OWN_FIN);
 }
 
+/* As most servers do it: once the peer's FIN is read there is nothing unread, and not one byte less than that. */
+static void linger_zero_after_fin_was_read(struct play *play)
+{
+	struct connection c = play_connect(play);
+	play_do(play, SERVER, op_send, c.fd[SERVER], 100);
+	play_do(play, SERVER, op_shutdown, c.fd[SERVER], SHUT_WR);
+	play_wait_state(play, &c, SERVER, STATE_FIN_WAIT2);
+	play_check(play, play_do(play, CLIENT, op_receive_end, c.fd[CLIENT]) == 100);
+	play_do(play, CLIENT, op_linger, c.fd[CLIENT], 1, 0);
+	play_close(play, &c, CLIENT);
+	play_wait_error(play, &c, SERVER, ECONNRESET);
+	expect(play, &c, CLIENT, .cause = "rst_sent_linger", .initiator = "local_app", .how = "linger",
+	       .path = PATH_RESET_AFTER_PEER_FIN, .bytes_received = EXACTLY(100), .unread_bytes = EXACTLY(0));
+	expect(play, &c, SERVER, RESET_AFTER_OWN_FIN);
+}
+
 /* The process dies, and its socket had SO_LINGER {1, 0}. */
 static void linger_zero_when_killed(struct play *play)
 {
@@ -317,6 +333,7 @@ static const struct test tests[] = {
 	{"S10", "linger_zero", linger_zero, 2, 0},
 	{"S10", "linger_zero_in_server", linger_zero_in_server, 2, 0},
 	{"S10", "linger_zero_after_peer_fin", linger_zero_after_peer_fin, 2, 0},
+	{"S10", "linger_zero_after_fin_was_read", linger_zero_after_fin_was_read, 2, 0},
 	{"S10", "linger_zero_when_killed", linger_zero_when_killed, 2, 0},
 	{"S10", "linger2_negative", linger2_negative, 2, 0},
 	{"S12", "unread_data", unread_data, 2, 0},

@@ -7,11 +7,13 @@
 #include "system.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -103,6 +105,23 @@ static void privileges(void)
 	both_suffice();
 }
 
+/* In a container's pid namespace it sees less, and says so; in the host's it has nothing to say. */
+static void pid_namespace(void)
+{
+	struct program program;
+	struct stat own;
+
+	if (stat("/proc/self/ns/pid", &own) || own.st_ino != 0xeffffffcU)
+		test_skip("the test itself is not in the host's pid namespace");
+	CHECK(program_run(&program, lastack_path(), "live", "-d", "0.1") == 0 &&
+		      !text_has(program.errors, "pid namespace"),
+	      "%s", text_of(program.errors));
+	CHECK(!unshare(CLONE_NEWPID), "unshare: %s", strerror(errno)); /* of children to come */
+	CHECK(program_run(&program, lastack_path(), "live", "-d", "0.1") == 0 &&
+		      text_has(program.errors, "lastack: live: not in the host's pid namespace: "),
+	      "%s", text_of(program.errors));
+}
+
 /* ---- wrong_use ------------------------------------------------------------------------------------- */
 
 /* verb, option, value: each must be refused with status 2 and "lastack: VERB: what: why" before anything is watched. */
@@ -168,7 +187,7 @@ static const char *const nonsense[][5] = {
 	{"check", "too-much"},
 	{"check", "-o", "csv"},
 	{"machine", "-o", "csv"},
-	{"machine", "--from", "established"},
+	{"machine", "--from", "establishd"},
 	{"machine", "--to", ""},
 	{"machine", "--from", "CLOSE,NOWHERE"},
 	{"machine", "--rfc", "--linux"},
@@ -318,6 +337,7 @@ static void endings(void)
 
 const struct test condition_tests[] = {
 	{"privileges", privileges},
+	{"pid_namespace", pid_namespace},
 	{"wrong_use", wrong_use},
 	{"endings", endings},
 	{0},

@@ -139,6 +139,21 @@ static void play_leak(int family, uint16_t port, struct told *told)
 	}
 }
 
+/* The usual leak: the end was read, and there is nothing unread. */
+static void play_leak_at_end(int family, uint16_t port, struct told *told)
+{
+	int listener = listen_at(family, port, LEAKS);
+	char byte;
+
+	for (int i = 0; i < LEAKS; i++) {
+		struct pair pair = healthy_pair(family, listener, port);
+
+		close(pair.client);
+		CHECK(!recv(pair.server, &byte, 1, 0), "recv: %s", strerror(errno));
+		tell(told, pair.server);
+	}
+}
+
 static void play_slow_reader(int family, uint16_t port, struct told *told)
 {
 	char bytes[4096] = "";
@@ -257,6 +272,7 @@ static const struct player players[] = {
 	{"quiet", play_quiet, NULL, NULL, false},
 	{"held", play_held, NULL, "fin_wait2_held", true},
 	{"download", play_download, stay_downloading, NULL, false},
+	{"leak at the end", play_leak_at_end, NULL, "close_wait_leak", false},
 };
 
 #define PLAYERS (sizeof(players) / sizeof(players[0]))
@@ -319,6 +335,8 @@ static void finding_is_right(const struct reports *lines, int family, size_t num
 	CHECK(report_number(finding, "count") ==
 		      (strcmp(players[number].kind, "accept_overflow") ? wanted->count : BACKLOG + 1),
 	      "%s", report_line(finding));
+	CHECK(strcmp(players[number].kind, "close_wait_leak") || !finding_says(finding, "received and not read"), "%s",
+	      report_line(finding));
 }
 
 static void all_is_right(const struct reports *lines)

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -177,6 +178,59 @@ static void heir_closes(const void *gate)
 	close(shared_pair.client);
 }
 
+static void *close_in_thread(void *fd)
+{
+	prctl(PR_SET_NAME, "a thread's name");
+	close(*(int *)fd);
+	return NULL;
+}
+
+static void heir_closes_in_thread(const void *gate)
+{
+	pthread_t thread;
+
+	become_heir(gate);
+	prctl(PR_SET_NAME, "heir of threads");
+	if (pthread_create(&thread, NULL, close_in_thread, &shared_pair.client))
+		_exit(1);
+	pthread_join(thread, NULL);
+}
+
+/*
+ * The client's end is in a message that waits in a pair of sockets, and so are these: nobody can ever receive it. The
+ * kernel finds that out when other such sockets are closed, and lets go of all, in a thread of its own since
+ * Linux 6.10.
+ */
+static void heir_passes_to_nobody(const void *gate)
+{
+	int pair[2], passed[3];
+	union {
+		struct cmsghdr header;
+		char room[CMSG_SPACE(sizeof(passed))];
+	} control = {.header = {CMSG_LEN(sizeof(passed)), SOL_SOCKET, SCM_RIGHTS}};
+	struct iovec byte = {"", 1};
+	struct msghdr message = {.msg_iov = &byte,
+				 .msg_iovlen = 1,
+				 .msg_control = &control,
+				 .msg_controllen = sizeof(control)};
+
+	become_heir(gate);
+	if (socketpair(AF_UNIX, SOCK_DGRAM, 0, pair))
+		_exit(1);
+	memcpy(passed, (int[3]){pair[0], pair[1], shared_pair.client}, sizeof(passed));
+	memcpy(CMSG_DATA(&control.header), passed, sizeof(passed));
+	if (sendmsg(pair[0], &message, 0) != 1)
+		_exit(1);
+	for (size_t i = 0; i < 3; i++)
+		close(passed[i]);
+	for (int i = 0; i < 10; i++, usleep(20000)) {
+		if (socketpair(AF_UNIX, SOCK_DGRAM, 0, pair))
+			_exit(1);
+		close(pair[0]);
+		close(pair[1]);
+	}
+}
+
 /* Runs one heir, and returns the report of how the client's end ended. */
 static const json_t *heir_run(struct reports *reports, int listener, void (*run)(const void *), pid_t *pid, int *status)
 {
@@ -243,6 +297,12 @@ static void owner_process(void)
 	      report_line(report));
 	report = heir_run(&reports, listener, heir_closes, &pid, &status);
 	ended_by(report, pid, "heir closes", "local_app", "close");
+	report = heir_run(&reports, listener, heir_closes_in_thread, &pid, &status);
+	ended_by(report, pid, "heir of threads", "local_app", "close");
+	report = heir_run(&reports, listener, heir_passes_to_nobody, &pid, &status);
+	/* Of the kernel's thread nothing is said; before 6.10 the heir itself collects. */
+	ended_by(report, report_number(report_process(report), "pid") == pid ? pid : getpid(), NULL, "local_app",
+		 "close");
 	pid = child_start(unprivileged_client, NULL);
 	child_await(pid);
 	close(tcp_accept(listener));

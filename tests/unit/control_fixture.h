@@ -60,6 +60,9 @@ static inline void service_status_get(void *arg, struct service_status *status)
 	status->totals = &s.totals;
 	status->hooks = hooks;
 	status->hook_count = 2;
+	status->diagnoses = 1;
+	status->findings.findings[FINDING_CLOSE_WAIT_LEAK][CERTAINTY_POSSIBLE] = 2;
+	status->findings.findings[FINDING_CLOSE_WAIT_LEAK][CERTAINTY_LIKELY] = 1;
 	control_status(s.control, &status->control);
 }
 

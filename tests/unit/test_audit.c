@@ -158,6 +158,13 @@ static void namespaces_come_and_go(void **state)
 	scene.end.value[index] = 5;
 	row = audit_compare(index, NETNS, NULL, &scene.end, &tallies, &scene.facts);
 	assert_verdict(row, AUDIT_EQUAL, AUDIT_WHY_NONE, 0);
+	scene.end.value[index] = 4; /* the fifth may have been in one before, which had its inode */
+	row = audit_compare(index, NETNS, NULL, &scene.end, &tallies, &scene.facts);
+	assert_verdict(row, AUDIT_NOT_READ, AUDIT_WHY_REPLACED, -1);
+	scene.end.value[index] = 6; /* a sixth was missed all the same */
+	row = audit_compare(index, NETNS, NULL, &scene.end, &tallies, &scene.facts);
+	assert_verdict(row, AUDIT_UNEXPLAINED, AUDIT_WHY_NONE, 1);
+	scene.end.value[index] = 5;
 	row = audit_compare(index, NETNS, &scene.start, NULL, &tallies, &scene.facts);
 	assert_verdict(row, AUDIT_NOT_READ, AUDIT_WHY_GONE, 0);
 	assert_int_equal(row.lastack, 5);

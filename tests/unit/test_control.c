@@ -76,6 +76,7 @@ static void status_tells_owners_and_states(void **state)
 	top = json_array_get(json_object_get(json_object_get(line, "owners"), "top"), 0);
 	assert_string_equal(report_member_text(top, NULL, "comm"), "client");
 	assert_int_equal(report_member_number(top, NULL, "live", 0), 5);
+	assert_int_equal(report_member_number(json_object_get(line, "findings"), "kind", "close_wait_leak", 0), 3);
 	assert_int_equal(report_member_number(line, "control", "clients", 0), 1);
 	assert_int_equal(report_member_number(line, "control", "requests", 0), 1);
 	json_decref(line);

@@ -23,6 +23,10 @@
 static const char *cgroup_path(void *arg, uint64_t cgroup)
 {
 	(void)arg;
+	if (cgroup == 1)
+		return "/";
+	if (cgroup == 2)
+		return "/system.slice/nginx.service";
 	return cgroup == 7 ? "/system.slice/docker-"
 			     "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef.scope"
 			   : NULL;
@@ -197,7 +201,9 @@ static void one_to_the_letter(void **state)
 		"   seen   12 kB received and not read\n"
 		"   sure   nothing was read or sent for long, or more and more of them come\n"
 		"   do     Find the path in nginx that does not close the socket when read()\n"
-		"          returns 0; until then only its restart frees the descriptors.\n";
+		"          returns 0 (lastack diagnose --stacks tells what opened or accepted\n"
+		"          them); until then only its restart frees the descriptors.\n"
+		"   run    lastack list --state CLOSE_WAIT -p 4711 -L 8080\n";
 	struct finding finding = full(FINDING_CLOSE_WAIT_LEAK, CERTAINTY_LIKELY);
 	struct text text = {0};
 	json_t *json;
@@ -230,6 +236,28 @@ static const char *labelled(struct text *block, const char *label)
 	while (!strncmp(to, "          ", 10));
 	snprintf(lines, sizeof(lines), "%.*s", (int)(to - from), from);
 	return lines;
+}
+
+/* The root's control group is no place; another is. */
+static void control_groups_in_words(void **state)
+{
+	static const char *const expected[] = {"   who    nginx, pid 4711\n",
+					       "   who    nginx, pid 4711, /system.slice/nginx.service\n"};
+	struct finding finding = full(FINDING_CLOSE_WAIT_LEAK, CERTAINTY_LIKELY);
+
+	(void)state;
+	memcpy(finding.comm, "nginx", 6);
+	for (uint64_t i = 0; i < 2; i++) {
+		struct text text = {0};
+		json_t *json;
+
+		finding.cgroup = i + 1;
+		json = json_of(&finding);
+		assert_int_equal(finding_block(&text, json, 1, 80), 0);
+		assert_string_equal(labelled(&text, "   who"), expected[i]);
+		json_decref(json);
+		text_free(&text);
+	}
 }
 
 static void several_processes_in_words(void **state)
@@ -334,6 +362,7 @@ int main(void)
 		cmocka_unit_test(blocks_are_as_wide_as_asked),
 		cmocka_unit_test(one_to_the_letter),
 		cmocka_unit_test(connections_behind_it),
+		cmocka_unit_test(control_groups_in_words),
 		cmocka_unit_test(several_processes_in_words),
 		cmocka_unit_test(commands_to_run),
 	};

@@ -204,6 +204,11 @@ static void wrong_lines_change_nothing(void **state)
 		{"live -e -z", "lastack: live: -z: no such option (see 'lastack live --help')\n"},
 		{"live -e --zebra",
 		 "lastack: live: --zebra: no such option, or more than one begins so (see 'lastack live --help')\n"},
+		{"live -e --evants",
+		 "lastack: live: --evants: no such option; is --events meant? (see 'lastack live --help')\n"},
+		{"live -e --intervall=3", "lastack: live: --intervall=3: no such option; is --interval meant? (see"},
+		{"live -e --evaits", "lastack: live: --evaits: no such option; is --events meant?"},
+		{"live -e --pd", "lastack: live: --pd: no such option, or"},
 		{"live -e --ev", "lastack: live: --ev: no such option, or more than one begins so"},
 		{"live -e --events=1", "lastack: live: --events=1: takes no value\n"},
 		{"live -e --help=1", "lastack: live: --help=1: takes no value\n"},
@@ -261,12 +266,29 @@ static void a_missing_argument_is_named(void **state)
 	fclose(file);
 }
 
+/* ESTABLISHED, as ss and as hands in a hurry write it; but not half of it, and no letters before or behind. */
+static void names_as_they_are_typed(void **state)
+{
+	static const struct {
+		const char *typed;
+		int state;
+	} cases[] = {
+		{"CLOSE_WAIT", 8}, {"close_wait", 8}, {"CLOSE-WAIT", 8},      {"closewait", 8},
+		{"Fin-Wait-1", 4}, {"close", 7},      {"close_wai", -ENOENT}, {"close_waits", -ENOENT},
+		{"", -ENOENT},     {"-", -ENOENT},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		assert_int_equal(name_find_typed(&tcp_state_names, cases[i].typed, strlen(cases[i].typed)),
+				 cases[i].state);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(right_lines_are_understood),
-		cmocka_unit_test(wrong_lines_change_nothing),
-		cmocka_unit_test(help_names_every_option),
+		cmocka_unit_test(names_as_they_are_typed),     cmocka_unit_test(right_lines_are_understood),
+		cmocka_unit_test(wrong_lines_change_nothing),  cmocka_unit_test(help_names_every_option),
 		cmocka_unit_test(a_missing_argument_is_named),
 	};
 

@@ -37,9 +37,9 @@ static char *file_read(const char *path, size_t *length)
 }
 
 /* A pipeline for what a recording holds. */
-static struct pipeline *pipeline_for(const char *path, struct recording_reader **reader)
+static struct pipeline *pipeline_for(const char *path, struct recording_reader **reader, enum report_format format)
 {
-	struct pipeline_options options = {.format = REPORT_JSON};
+	struct pipeline_options options = {.format = format, .events = format == REPORT_TABLE};
 	const struct recording_facts *facts;
 	struct pipeline *pipeline;
 
@@ -52,11 +52,11 @@ static struct pipeline *pipeline_for(const char *path, struct recording_reader *
 	return pipeline;
 }
 
-static struct pipeline *replay(const char *path)
+static struct pipeline *replay(const char *path, enum report_format format)
 {
 	struct recording_record record;
 	struct recording_reader *reader;
-	struct pipeline *pipeline = pipeline_for(path, &reader);
+	struct pipeline *pipeline = pipeline_for(path, &reader, format);
 	int status;
 
 	while ((status = recording_next(reader, &record)) > 0)
@@ -88,10 +88,35 @@ static void replay_and_compare(const char *name)
 	snprintf(recording, sizeof(recording), FOLDER "/%s", name);
 	snprintf(golden, sizeof(golden), FOLDER "/%.*s.json", (int)(strlen(name) - 4), name);
 	expected = file_read(golden, &length);
-	pipeline = replay(recording);
+	pipeline = replay(recording, REPORT_JSON);
 	compare(golden, expected, text_string(pipeline_text(pipeline)));
 	pipeline_destroy(pipeline);
 	free(expected);
+}
+
+/* A table of events and of reports has one clock: no report is told long before the event behind it. */
+static void test_events_and_reports_have_one_clock(void **state)
+{
+	struct pipeline *pipeline = replay(FOLDER "/scenarios.rec", REPORT_TABLE);
+	unsigned reports = 0, events = 0;
+	double event_s = 0, time_s;
+	char word[32];
+
+	(void)state;
+	for (const char *line = text_string(pipeline_text(pipeline)); *line; line += strcspn(line, "\n") + 1) {
+		if (sscanf(line, "%lf %31s", &time_s, word) != 2)
+			continue;
+		if (!strchr(word, '/')) {
+			event_s = time_s;
+			events++;
+			continue;
+		}
+		reports++; /* COMM/PID; a report settles for 1 s, and may be held for as long more */
+		if (time_s > event_s + 0.01 || time_s < event_s - 5)
+			fail_msg("a report at %.3f s, the events are at %.3f s", time_s, event_s);
+	}
+	assert_true(reports > 50 && events > 500);
+	pipeline_destroy(pipeline);
 }
 
 static void test_recordings_give_their_reports(void **state)
@@ -119,7 +144,7 @@ static void test_recordings_give_their_reports(void **state)
 static void test_only_lost_evidence_raises_doubt(void **state)
 {
 	struct recording_reader *reader;
-	struct pipeline *pipeline = pipeline_for(FOLDER "/scenarios.rec", &reader);
+	struct pipeline *pipeline = pipeline_for(FOLDER "/scenarios.rec", &reader, REPORT_JSON);
 	const struct tracker_stats *stats = tracker_stats(pipeline_tracker(pipeline));
 
 	(void)state;
@@ -138,6 +163,7 @@ static void test_only_lost_evidence_raises_doubt(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_events_and_reports_have_one_clock),
 		cmocka_unit_test(test_recordings_give_their_reports),
 		cmocka_unit_test(test_only_lost_evidence_raises_doubt),
 	};

@@ -79,8 +79,8 @@ static const char full_expected[] = "128.232.110.120:34855 -> 66.35.250.204:80  
 				    "TIME_WAIT     1m00s planned; expired after 1m00s\n"
 				    "handshake     45 us\n"
 				    "data          1.0 kB sent, 2.0 kB received\n"
-				    "unread        12 bytes had come and were not read\n"
-				    "unacked       1448 bytes were sent and not acknowledged\n"
+				    "unread        12 B received and not read\n"
+				    "unacked       1.4 kB sent and not acknowledged\n"
 				    "retransmitted 15 segments, 14 timeouts\n"
 				    "silence       nothing from the peer for 15m24s\n"
 				    "keepalive     after 7200 s, every 75 s, 9 probes allowed, 3 sent\n"
@@ -154,7 +154,7 @@ static void what_lives_is_shown(void **state)
 		     "  2023-11-14 22:13:21.000000     +0.000000 s  SYN_RECV     500 ms\n"
 		     "  2023-11-14 22:13:21.500000     +0.500000 s  CLOSE_WAIT   59 s until now\n"
 		     "\n"
-		     "unread        77 bytes had come and were not read\n"
+		     "unread        77 B received and not read\n"
 		     "facts         unread, unacked and the like are 250 ms old\n");
 	json_decref(object);
 	object = json_object();
@@ -261,23 +261,33 @@ static void status_is_shown(void **state)
 						"history      none is kept\n"
 						"audit        none yet\n");
 	text_clear(&text);
-	status_of(
-		"{\"hooks\":[{\"fact\":\"probe\",\"hook\":null}],\"ready\":false,\"writer\":{\"dropped\":5},"
-		"\"history\":{\"state\":\"failing\",\"why\":\"disk full\",\"rows\":1,\"not_stored\":7},"
-		"\"files\":{\"failing\":true,\"why\":\"no space\",\"lost\":2},"
-		"\"audit\":{\"audits\":1,\"unexplained\":[{\"counter\":\"AttemptFails\",\"kernel\":5,\"lastack\":4}]},"
-		"\"events\":{\"lost\":3,\"lost_of\":{\"state\":3}},\"control\":{\"refused\":1,\"timed_out\":2,"
-		"\"dropped\":3}}",
-		0, &text);
+	status_of("{\"hooks\":[{\"fact\":\"probe\",\"hook\":null}],\"ready\":false,\"writer\":{\"dropped\":5},"
+		  "\"history\":{\"state\":\"failing\",\"why\":\"disk full\",\"rows\":1,\"not_stored\":7},"
+		  "\"files\":{\"failing\":true,\"why\":\"no space\",\"lost\":2},"
+		  "\"audit\":{\"audits\":1,\"unexplained\":[{\"counter\":\"AttemptFails\",\"rows\":3,\"kernel\":5,"
+		  "\"lastack\":5}]},"
+		  "\"ended\":{\"violations\":1},"
+		  "\"findings\":{\"diagnoses\":4,\"kind\":{\"peer_cluster\":1,\"close_wait_leak\":2}},"
+		  "\"events\":{\"lost\":3,\"lost_of\":{\"state\":3}},\"control\":{\"requests\":1,\"refused\":1,\"timed_"
+		  "out\":2,"
+		  "\"dropped\":3}}",
+		  0, &text);
 	assert_non_null(strstr(text_string(&text), "NOT READY"));
 	assert_non_null(strstr(text_string(&text), "probe: no hook works"));
 	assert_non_null(strstr(text_string(&text), "failing, disk full"));
 	assert_non_null(strstr(text_string(&text), "7 reports are MISSING"));
 	assert_non_null(strstr(text_string(&text), "5 reports were DROPPED"));
 	assert_non_null(strstr(text_string(&text), "FAILING, no space"));
-	assert_non_null(strstr(text_string(&text), "AttemptFails: kernel +5, lastack +4"));
+	assert_non_null(strstr(text_string(&text), "AttemptFails: 3 times; in the last window kernel +5, lastack +5"));
 	assert_non_null(strstr(text_string(&text), "3 state"));
+	assert_non_null(strstr(text_string(&text), "1 of them with a violation"));
+	assert_non_null(strstr(text_string(&text), "findings     3; lastack diagnose tells of them:\n"
+						   "             2 close_wait_leak, 1 peer_cluster\n"));
+	assert_non_null(strstr(text_string(&text), "clients 0, requests 1, answered with an error 0"));
 	assert_non_null(strstr(text_string(&text), "1 refused, 2 cut off"));
+	text_clear(&text);
+	status_of("{\"findings\":{\"diagnoses\":4,\"kind\":{}}}", 0, &text);
+	assert_non_null(strstr(text_string(&text), "findings     none\n"));
 	text_clear(&text);
 	status_of("{\"host\":\"\\u001b[31m\",\"hooks\":7,\"owners\":[]}", 60, &text);
 	assert_printable(&text);
@@ -333,11 +343,17 @@ static void groups_are_shown(void **state)
 						"-              80           3             -\n"
 						"a,?b            8           2          10us\n");
 	text_clear(&text);
-	groups_write(false, 20, &text);
-	assert_string_equal(text_string(&text), "COMM  REMOTE PORT CO\n"
-						"nginx         443\n"
-						"-              80\n"
-						"a,?b            8\n");
+	groups_write(false, 40, &text); /* the count stays, what is behind it goes */
+	assert_string_equal(text_string(&text), "COMM  REMOTE PORT CONNECTIONS\n"
+						"nginx         443        1200\n"
+						"-              80           3\n"
+						"a,?b            8           2\n");
+	text_clear(&text);
+	groups_write(false, 26, &text);
+	assert_string_equal(text_string(&text), "COMM  REMOTE ~ CONNECTIONS\n"
+						"nginx      443        1200\n"
+						"-           80           3\n"
+						"a,?b         8           2\n");
 	text_clear(&text);
 	groups_write(true, 20, &text);
 	assert_string_equal(text_string(&text), "comm,remote_port,connections,duration_mean_us\n"

@@ -48,6 +48,38 @@ static void client_life(void **state)
 	fixture_end(&f);
 }
 
+/* What the second copy of a program tells once more changes nothing; the next step does. */
+static void events_told_twice(void **state)
+{
+	struct fixture f;
+	const struct connection_report *report;
+	struct event_close close = make_close(52, COOKIE, TCP_LAST_ACK);
+
+	(void)state;
+	close.header.flags = EVENT_SOCKET_DEAD | EVENT_SOCKET_DONE;
+	close.shutdown = 3;
+	fixture_begin(&f);
+	for (unsigned i = 0; i < 2; i++)
+		FEED(&f, make_birth(0, COOKIE, TCP_CLOSE, TCP_SYN_SENT, client_tuple(PORT)));
+	for (unsigned i = 0; i < 2; i++)
+		FEED(&f, make_state(2 + i, COOKIE, TCP_SYN_SENT, TCP_ESTABLISHED));
+	for (unsigned i = 0; i < 2; i++)
+		FEED(&f, make_state(50, COOKIE, TCP_ESTABLISHED, TCP_CLOSE_WAIT));
+	for (unsigned i = 0; i < 2; i++)
+		FEED(&f, make_state_task(51, COOKIE, TCP_CLOSE_WAIT, TCP_LAST_ACK, FLAGS_CLOSER));
+	for (unsigned i = 0; i < 2; i++)
+		feed(&f, &close);
+	tick(&f, 3000);
+	assert_int_equal(f.count, 1);
+	report = last_report(&f);
+	ASSERT_PATH(report, TCP_SYN_SENT, TCP_ESTABLISHED, TCP_CLOSE_WAIT, TCP_LAST_ACK, TCP_CLOSE);
+	assert_int_equal(report->cause, CAUSE_FIN_PEER_FIRST);
+	assert_int_equal(report->completeness, COMPLETENESS_COMPLETE);
+	assert_int_equal(report->conformance, CONFORMANCE_CONFORMANT);
+	assert_int_equal(tracker_stats(f.tracker)->births, 1);
+	fixture_end(&f);
+}
+
 static void server_life(void **state)
 {
 	struct fixture f;
@@ -467,6 +499,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(client_life),
+		cmocka_unit_test(events_told_twice),
 		cmocka_unit_test(server_life),
 		cmocka_unit_test(ids_are_equal_at_both_ends),
 		cmocka_unit_test(simultaneous_open),

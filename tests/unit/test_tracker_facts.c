@@ -35,6 +35,74 @@ static void who_lists_an_orphan_does_not_own(void **state)
 	}
 }
 
+/* Pid 0: a kernel thread let go of it, for who connected. It did so nevertheless. */
+static void kernel_threads_own_nothing(void **state)
+{
+	(void)state;
+	for (uint32_t closer = 0; closer < 2; closer++) {
+		struct event_state_task closes = make_state_task(10, COOKIE, TCP_ESTABLISHED, TCP_FIN_WAIT1,
+								 FLAGS_CLOSER);
+		struct event_close close = make_close(12, COOKIE, TCP_FIN_WAIT2);
+		struct fixture f;
+		uint32_t maker;
+
+		fixture_begin(&f);
+		client_opens(&f, 0, COOKIE, PORT);
+		maker = tracker_find(f.tracker, COOKIE)->pid;
+		closes.state.header.pid = closer ? 999 : 0;
+		close.header.flags = EVENT_SOCKET_DEAD;
+		feed(&f, &closes);
+		FEED(&f, make_state(11, COOKIE, TCP_FIN_WAIT1, TCP_FIN_WAIT2));
+		feed(&f, &close);
+		tick(&f, 3000);
+		assert_int_equal(last_report(&f)->pid, closer ? 999 : maker);
+		assert_int_equal(last_report(&f)->process_source, closer ? SOURCE_CLOSE : SOURCE_CONNECT);
+		assert_int_equal(last_report(&f)->how, HOW_CLOSE);
+		fixture_end(&f);
+	}
+}
+
+/* One more that listens there, beside PID_SERVER on 0.0.0.0. */
+static const struct {
+	const char *what;
+	uint8_t family, address; /* last byte of 10.0.0.x, 0: any */
+	uint32_t pid, owner;     /* of the child's; 0: not known */
+} more_listeners[] = {
+	{"a socket of the same process", 4, 0, PID_SERVER, PID_SERVER},
+	{"another process with SO_REUSEPORT", 4, 0, 77, 0},
+	{"another process at this very address", 4, 2, 77, 77},
+	{"another process at another address", 4, 3, 77, PID_SERVER},
+	{"another process on ::", 6, 0, 77, PID_SERVER},
+};
+
+static void owner_among_listeners(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(more_listeners) / sizeof(more_listeners[0]); i++) {
+		for (unsigned first = 0; first < 2; first++) {
+			struct event_birth any = make_listen(first, LISTENER), more = make_listen(!first, LISTENER + 1);
+			const struct connection *child;
+			struct fixture f;
+
+			memset(any.tuple.local, 0, sizeof(any.tuple.local));
+			more.family = more_listeners[i].family;
+			more.header.pid = more_listeners[i].pid;
+			memset(more.tuple.local, 0, sizeof(more.tuple.local));
+			if (more_listeners[i].address)
+				memcpy(more.tuple.local, (uint8_t[]){10, 0, 0, more_listeners[i].address}, 4);
+			fixture_begin(&f);
+			feed(&f, first ? &more : &any);
+			feed(&f, first ? &any : &more);
+			FEED(&f, make_child(10, COOKIE, PORT));
+			child = tracker_find(f.tracker, COOKIE);
+			if (child->source != (more_listeners[i].owner ? SOURCE_LISTENER : SOURCE_UNKNOWN) ||
+			    (more_listeners[i].owner && child->pid != more_listeners[i].owner))
+				fail_msg("%s: owner %u", more_listeners[i].what, child->pid);
+			fixture_end(&f);
+		}
+	}
+}
+
 static void owners_by_precedence(void **state)
 {
 	struct fixture f;
@@ -338,6 +406,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(who_lists_an_orphan_does_not_own),
+		cmocka_unit_test(kernel_threads_own_nothing),
+		cmocka_unit_test(owner_among_listeners),
 		cmocka_unit_test(owners_by_precedence),
 		cmocka_unit_test(client_is_owned_by_who_connects),
 		cmocka_unit_test(interrupted_tasks_own_nothing),

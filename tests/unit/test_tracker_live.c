@@ -151,6 +151,23 @@ static void facts_of_a_listing(void **state)
 	fixture_end(&f);
 }
 
+/* Of a connection from before the monitor it is not known who opened it, unless somebody listens there. */
+static void role_by_the_listener(void **state)
+{
+	struct connection_report report;
+
+	(void)state;
+	for (unsigned listens = 0; listens < 2; listens++) {
+		keep_facts_begin();
+		if (listens)
+			FEED(&f, make_listen(0, COOKIE + 1));
+		FEED(&f, make_existing(1, COOKIE, TCP_ESTABLISHED, EXISTING_TCP, server_tuple(PORT)));
+		tracker_report_live(f.tracker, tracker_find(f.tracker, COOKIE), AT(5), &report);
+		assert_int_equal(report.role, listens ? ROLE_SERVER : ROLE_UNKNOWN);
+		fixture_end(&f);
+	}
+}
+
 /* What was listed of the socket's last life is nothing of this one. */
 static void facts_end_with_the_life(void **state)
 {
@@ -315,6 +332,7 @@ int main(void)
 		cmocka_unit_test(counts_follow_the_states),
 		cmocka_unit_test(walk_shows_each_once),
 		cmocka_unit_test(facts_of_a_listing),
+		cmocka_unit_test(role_by_the_listener),
 		cmocka_unit_test(facts_end_with_the_life),
 		cmocka_unit_test(details_of_a_listing),
 		cmocka_unit_test(facts_of_a_listener),
