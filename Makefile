@@ -53,7 +53,7 @@ $(O)/%.skel.h: $(O)/%.bpf.o
 	$(call say,SKEL,$@)
 	$(Q)$(BPFTOOL) gen skeleton $< name $*_bpf > $@.part && mv $@.part $@
 
-$(call object,,$(wildcard src/kernel/monitor*.c)): $(O)/lastack.skel.h
+$(call object,,$(wildcard src/kernel/monitor*.c) src/kernel/types.c): $(O)/lastack.skel.h
 $(call object,,src/kernel/prober.c): $(O)/probe.skel.h
 
 # ---- programs: plain and sanitised objects by the same rule
@@ -191,7 +191,7 @@ fuzz-short: $(FUZZ)
 coverage: $(COVERAGE)
 	O=$(O) tests/coverage.sh $(COVERAGE)
 
-SKELETON_USERS := $(wildcard src/kernel/monitor*.c) src/kernel/prober.c
+SKELETON_USERS := $(wildcard src/kernel/monitor*.c) src/kernel/prober.c src/kernel/types.c
 FORMATTED = $(shell git ls-files '*.c' '*.h')
 format:
 	clang-format -i $(FORMATTED)
@@ -266,7 +266,7 @@ ifneq ($(filter tidy cppcheck format,$(MAKECMDGOALS)),)
 PACKAGES += cppcheck clang-tidy clang-format
 endif
 ifneq ($(filter test-kernels% test-systemd,$(MAKECMDGOALS)),)
-PACKAGES += qemu-system-x86 busybox-static kmod xz-utils zstd
+PACKAGES += qemu-system-x86 busybox-static kmod xz-utils zstd lz4
 endif
 test-deps test-kernels-deps: deps
 deps:

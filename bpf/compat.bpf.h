@@ -35,8 +35,8 @@ struct file___f_count {
 static __always_inline bool file_is_dead(struct file *file)
 {
 	if (bpf_core_field_exists(file->f_ref))
-		return file->f_ref.refcnt.counter < 0;
-	return ((struct file___f_count *)file)->f_count.counter <= 0;
+		return FOLLOW(file, f_ref.refcnt.counter) < 0;
+	return FOLLOW((struct file___f_count *)file, f_count.counter) <= 0;
 }
 
 /*
@@ -77,31 +77,43 @@ static __always_inline __u32 tcp_total_timeouts(struct tcp_sock *tp)
 /* sock_cgroup_data.cgroup: a plain pointer since 5.16 (8520e224f547). */
 static __always_inline __u64 socket_cgroup(const struct sock *sk)
 {
+	struct kernfs_node *node;
 	struct cgroup *cgroup;
 
 	if (!bpf_core_field_exists(sk->sk_cgrp_data.cgroup))
 		return 0;
 	cgroup = sk->sk_cgrp_data.cgroup;
-	return cgroup ? cgroup->kn->id : 0;
+	if (!cgroup)
+		return 0;
+	node = FOLLOW(cgroup, kn);
+	return FOLLOW(node, id);
 }
 
-/* bpf_get_current_task_btf(): 5.11 (3ca1032ab7ab). Before, the running task is an address to read through. */
+/*
+ * bpf_get_current_task_btf(): 5.11 (3ca1032ab7ab). Before, and where the kernel holds no types, the running task is an
+ * address to read through.
+ */
+static __always_inline bool current_task_is_typed(void)
+{
+	return !raw_reads && bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_get_current_task_btf);
+}
+
 static __always_inline __u32 current_task_flags(void)
 {
-	if (bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_get_current_task_btf))
+	if (current_task_is_typed())
 		return bpf_get_current_task_btf()->flags;
 	return BPF_CORE_READ((struct task_struct *)bpf_get_current_task(), flags);
 }
 
 /*
- * What bpf_get_current_uid_gid() gives, read from the task itself: that helper and bpf_get_current_comm() took a tenth of
- * a state change. Without bpf_get_current_task_btf() (see above) it remains.
+ * What bpf_get_current_uid_gid() gives, read from the task itself where that is possible: that helper and
+ * bpf_get_current_comm() took a tenth of a state change.
  */
 static __always_inline __u32 current_task_uid(void)
 {
 	const struct cred *cred;
 
-	if (!bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_get_current_task_btf))
+	if (!current_task_is_typed())
 		return bpf_get_current_uid_gid();
 	cred = bpf_get_current_task_btf()->cred;
 	return cred ? cred->uid.val : 0;
@@ -116,7 +128,7 @@ static __always_inline void process_comm(char comm[EVENT_COMM_BYTES])
 	__u64 *to = (__u64 *)comm;
 	const __u64 *from;
 
-	if (!bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_get_current_task_btf)) {
+	if (!current_task_is_typed()) {
 		bpf_probe_read_kernel(comm, EVENT_COMM_BYTES,
 				      BPF_CORE_READ((struct task_struct *)bpf_get_current_task(), group_leader)->comm);
 		return;
@@ -128,7 +140,7 @@ static __always_inline void process_comm(char comm[EVENT_COMM_BYTES])
 
 static __always_inline __s32 current_task_exit_code(void)
 {
-	if (bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_get_current_task_btf))
+	if (current_task_is_typed())
 		return bpf_get_current_task_btf()->exit_code;
 	return BPF_CORE_READ((struct task_struct *)bpf_get_current_task(), exit_code);
 }
@@ -144,9 +156,10 @@ static __always_inline __s32 current_task_exit_code(void)
 
 static __always_inline bool syscall_is_accept(const struct pt_regs *regs)
 {
+	unsigned long number = FOLLOW(regs, orig_ax);
 	struct task_struct *task;
 
-	if (regs->orig_ax != SYSCALL_ACCEPT && regs->orig_ax != SYSCALL_ACCEPT4)
+	if (number != SYSCALL_ACCEPT && number != SYSCALL_ACCEPT4)
 		return false;
 	task = (struct task_struct *)bpf_get_current_task();
 	return !(BPF_CORE_READ(task, thread_info.status) & TS_COMPAT);
@@ -158,9 +171,10 @@ static __always_inline bool syscall_is_accept(const struct pt_regs *regs)
 
 static __always_inline bool syscall_is_accept(const struct pt_regs *regs)
 {
+	int number = FOLLOW(regs, syscallno);
 	struct task_struct *task;
 
-	if (regs->syscallno != SYSCALL_ACCEPT && regs->syscallno != SYSCALL_ACCEPT4)
+	if (number != SYSCALL_ACCEPT && number != SYSCALL_ACCEPT4)
 		return false;
 	task = (struct task_struct *)bpf_get_current_task();
 	return !(BPF_CORE_READ(task, thread_info.flags) & TIF_32BIT_BIT);
@@ -175,7 +189,7 @@ static __always_inline bool syscall_is_accept(const struct pt_regs *regs)
 /* bpf_task_pt_regs(): 5.15 (dd6e10fbd9fb). The running task's registers in user space, to be read through; or NULL. */
 static __always_inline const struct pt_regs *user_registers(void)
 {
-	if (bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_task_pt_regs))
+	if (!raw_reads && bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_task_pt_regs))
 		return (const struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
 	return NULL;
 }
@@ -186,32 +200,32 @@ static __always_inline const struct pt_regs *user_registers(void)
  */
 static __always_inline __u8 net_keepalive_probes(const struct net *net)
 {
-	return BPF_CORE_READ_BITFIELD(net, ipv4.sysctl_tcp_keepalive_probes);
+	return FOLLOW_BITS(net, ipv4.sysctl_tcp_keepalive_probes);
 }
 
 static __always_inline __u8 net_synack_retries(const struct net *net)
 {
-	return BPF_CORE_READ_BITFIELD(net, ipv4.sysctl_tcp_synack_retries);
+	return FOLLOW_BITS(net, ipv4.sysctl_tcp_synack_retries);
 }
 
 static __always_inline __u8 net_syn_retries(const struct net *net)
 {
-	return BPF_CORE_READ_BITFIELD(net, ipv4.sysctl_tcp_syn_retries);
+	return FOLLOW_BITS(net, ipv4.sysctl_tcp_syn_retries);
 }
 
 static __always_inline __u8 net_data_retries(const struct net *net)
 {
-	return BPF_CORE_READ_BITFIELD(net, ipv4.sysctl_tcp_retries2);
+	return FOLLOW_BITS(net, ipv4.sysctl_tcp_retries2);
 }
 
 static __always_inline __u8 net_orphan_retries(const struct net *net)
 {
-	return BPF_CORE_READ_BITFIELD(net, ipv4.sysctl_tcp_orphan_retries);
+	return FOLLOW_BITS(net, ipv4.sysctl_tcp_orphan_retries);
 }
 
 static __always_inline bool net_thin_linear(const struct net *net)
 {
-	return BPF_CORE_READ_BITFIELD(net, ipv4.sysctl_tcp_thin_linear_timeouts) != 0;
+	return FOLLOW_BITS(net, ipv4.sysctl_tcp_thin_linear_timeouts) != 0;
 }
 
 /* inet_connection_sock.icsk_rto_max: 6.15 (54a378f43425). Before, every RTO may grow to 120 s. */

@@ -57,9 +57,14 @@ static __always_inline bool port_in(const volatile struct port_range *ranges, __
 	return false;
 }
 
+static __always_inline __u32 netns_of(const struct sock_common *common)
+{
+	return FOLLOW(common->skc_net.net, ns.inum);
+}
+
 static __always_inline bool netns_wanted(const struct sock_common *common)
 {
-	__u32 inum = common->skc_net.net->ns.inum;
+	__u32 inum = netns_of(common);
 
 	for (__u32 i = 0; i < FILTER_NETNS_MAX && i < filter_netns_count; i++)
 		if (filter_netns[i] == inum)
@@ -129,7 +134,7 @@ static __always_inline __u8 tuple_fill(struct event_tuple *tuple, const struct s
 {
 	tuple->local_port = local_port;
 	tuple->remote_port = bpf_ntohs(common->skc_dport);
-	tuple->netns = common->skc_net.net->ns.inum;
+	tuple->netns = netns_of(common);
 	if (family_of(common) == 6) {
 		address_put_v6(tuple->local, &common->skc_v6_rcv_saddr);
 		address_put_v6(tuple->remote, &common->skc_v6_daddr);
@@ -152,7 +157,7 @@ static __always_inline __u16 task_flags(const struct sock *sk)
 
 	socket = sk->sk_socket;
 	if (socket) {
-		file = socket->file;
+		file = FOLLOW(socket, file);
 		if (file)
 			flags |= file_is_dead(file) ? EVENT_FILE_DEAD : EVENT_FILE_ALIVE;
 	}
@@ -196,6 +201,19 @@ static __always_inline __u32 acting_pid(void)
 static __always_inline __u32 ticks_since(__u32 then)
 {
 	return then ? (__u32)bpf_jiffies64() - then : ~0U;
+}
+
+/* The TCP socket behind a process's descriptor, else NULL; threads share the files of their process. For iterators. */
+static __always_inline struct tcp_sock *tcp_socket_of_file(const struct task_struct *task, struct file *file)
+{
+	struct socket *socket;
+	struct sock *sk;
+
+	if (!task || !file || task->tgid != task->pid)
+		return NULL;
+	socket = bpf_sock_from_file(file);
+	sk = socket ? socket->sk : NULL;
+	return sk ? bpf_skc_to_tcp_sock(sk) : NULL;
 }
 
 /*

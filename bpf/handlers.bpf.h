@@ -16,12 +16,6 @@ __u64 keepalive_timer_function;
 __u64 write_timer_function;
 __u64 time_wait_timer_function;
 
-static __always_inline bool is_tcp(const struct sock *sk)
-{
-	/* Also fired for MPTCP's own sockets (262) and other inet protocols. */
-	return sk->sk_protocol == IPPROTO_TCP;
-}
-
 static __always_inline void timers_learn(const struct sock *sk)
 {
 	struct timer_list *timer;
@@ -34,15 +28,17 @@ static __always_inline void timers_learn(const struct sock *sk)
 	write_timer_function = (__u64)BPF_CORE_READ(timer, function);
 }
 
-static __always_inline void emit_birth(struct cpu_state *cpu, const struct sock *sk, struct tcp_sock *tp,
-				       __u8 old_state, __u8 new_state, __u16 flags)
+static __always_inline void emit_birth(struct cpu_state *cpu, const struct socket_view *view, __u8 old_state,
+				       __u8 new_state, __u16 flags)
 {
+	const struct sock *sk = view->sk;
+	struct tcp_sock *tp = view->tp;
 	bool passive = old_state == TCP_SYN_RECV || old_state == TCP_LISTEN;
 	struct event_birth *birth;
 
 	if (passive)
 		flags |= EVENT_PASSIVE;
-	birth = event_reserve(cpu, EVENT_BIRTH, sizeof(*birth), socket_key(sk), flags);
+	birth = event_reserve(cpu, EVENT_BIRTH, sizeof(*birth), socket_key(view->socket), flags);
 	if (!birth)
 		return;
 	birth->old_state = old_state;
@@ -50,7 +46,7 @@ static __always_inline void emit_birth(struct cpu_state *cpu, const struct sock 
 	birth->pad = 0;
 	birth->uid = sk->sk_uid.val;
 	birth->family = tuple_fill(&birth->tuple, &sk->__sk_common, local_port_of(tp));
-	birth->socket = (__u64)sk;
+	birth->socket = (__u64)view->socket;
 	birth->cgroup = socket_cgroup(sk);
 	birth->local_isn = birth->remote_isn = birth->handshake_us = 0;
 	if (new_state == TCP_ESTABLISHED) {
@@ -75,9 +71,10 @@ static __always_inline void state_fill(struct event_state *state, struct tcp_soc
 	}
 }
 
-static __always_inline void emit_state(struct cpu_state *cpu, const struct sock *sk, struct tcp_sock *tp,
-				       __u8 old_state, __u8 new_state, __u16 flags)
+static __always_inline void emit_state(struct cpu_state *cpu, const struct socket_view *view, __u8 old_state,
+				       __u8 new_state, __u16 flags)
 {
+	struct tcp_sock *tp = view->tp;
 	struct event_state_task *task;
 	struct event_state *state;
 
@@ -85,14 +82,14 @@ static __always_inline void emit_state(struct cpu_state *cpu, const struct sock 
 		flags |= EVENT_NOTHING_IN_FLIGHT; /* into FIN_WAIT2: our FIN is acknowledged */
 	/* SYN_SENT->ESTABLISHED in the task's context is the backlog at work: no act of the task's. */
 	if (!(flags & EVENT_TASK_ACTS) || new_state == TCP_ESTABLISHED) {
-		state = event_reserve(cpu, EVENT_STATE, sizeof(*state), socket_key(sk), flags);
+		state = event_reserve(cpu, EVENT_STATE, sizeof(*state), socket_key(view->socket), flags);
 		if (!state)
 			return;
 		state_fill(state, tp, old_state, new_state);
 		event_submit(cpu, state, EVENT_STATE);
 		return;
 	}
-	task = event_reserve(cpu, EVENT_STATE_TASK, sizeof(*task), socket_key(sk), flags);
+	task = event_reserve(cpu, EVENT_STATE_TASK, sizeof(*task), socket_key(view->socket), flags);
 	if (!task)
 		return;
 	state_fill(&task->state, tp, old_state, new_state);
@@ -141,10 +138,10 @@ static __always_inline struct keepalive keepalive_of(const struct sock *sk, cons
 	net = sk->__sk_common.skc_net.net;
 	keepalive.idle_ticks = tp->keepalive_time;
 	if (!keepalive.idle_ticks)
-		keepalive.idle_ticks = net->ipv4.sysctl_tcp_keepalive_time;
+		keepalive.idle_ticks = FOLLOW(net, ipv4.sysctl_tcp_keepalive_time);
 	keepalive.interval_ticks = tp->keepalive_intvl;
 	if (!keepalive.interval_ticks)
-		keepalive.interval_ticks = net->ipv4.sysctl_tcp_keepalive_intvl;
+		keepalive.interval_ticks = FOLLOW(net, ipv4.sysctl_tcp_keepalive_intvl);
 	keepalive.probes = tp->keepalive_probes;
 	if (!keepalive.probes)
 		keepalive.probes = net_keepalive_probes(net);
@@ -161,7 +158,7 @@ static __always_inline __u8 fin_wait2_seconds(const struct net *net, const struc
 	__u32 seconds;
 
 	if (!ticks)
-		ticks = net->ipv4.sysctl_tcp_fin_timeout;
+		ticks = FOLLOW(net, ipv4.sysctl_tcp_fin_timeout);
 	if (ticks < 0 || !ticks_per_second)
 		return 0;
 	seconds = (__u32)ticks / ticks_per_second;
@@ -244,14 +241,16 @@ static __always_inline void close_fill(struct event_close *close, const struct s
 	close->bytes_received = tp->bytes_received - peer_fin; /* it counts there too */
 }
 
-static __always_inline void emit_close(struct cpu_state *cpu, const struct sock *sk, struct tcp_sock *tp,
-				       __u8 old_state, __u8 new_state, __u16 flags)
+static __always_inline void emit_close(struct cpu_state *cpu, const struct socket_view *view, __u8 old_state,
+				       __u8 new_state, __u16 flags)
 {
+	const struct sock *sk = view->sk;
+	struct tcp_sock *tp = view->tp;
 	struct keepalive keepalive = keepalive_of(sk, tp);
 	struct event_close *close;
 
 	flags |= close_flags(sk, tp);
-	close = event_reserve(cpu, EVENT_CLOSE, sizeof(*close), socket_key(sk), flags);
+	close = event_reserve(cpu, EVENT_CLOSE, sizeof(*close), socket_key(view->socket), flags);
 	if (!close)
 		return;
 	close->old_state = old_state;
@@ -281,7 +280,7 @@ static __always_inline bool fast_open_serves(const struct sock *sk)
 {
 	struct net *net = sk->__sk_common.skc_net.net;
 
-	return BPF_CORE_READ_BITFIELD(net, ipv4.sysctl_tcp_fastopen) & 2;
+	return FOLLOW_BITS(net, ipv4.sysctl_tcp_fastopen) & 2;
 }
 
 /*
@@ -296,35 +295,35 @@ static __always_inline __u16 orphan_closer_flags(const struct sock *sk, __u8 old
 	return EVENT_TASK_ACTS | (current_task_flags() & PF_EXITING ? EVENT_TASK_EXITING : 0);
 }
 
-static __always_inline int handle_state(struct cpu_state *cpu, const struct sock *sk, __u8 old_state, __u8 new_state)
+static __always_inline int handle_state(struct cpu_state *cpu, enum view_place place, const struct sock *socket,
+					__u8 old_state, __u8 new_state)
 {
 	__u16 flags, filter_port;
-	struct tcp_sock *tp;
+	struct socket_view view;
+	const struct sock *sk;
 
-	if (!is_tcp(sk))
+	if (!view_tcp(&view, cpu, EVENT_STATE, place, socket))
 		return 0;
-	tp = bpf_skc_to_tcp_sock((void *)sk);
-	if (!tp)
-		return 0;
+	sk = view.sk;
 	/* SYN_RECV->ESTABLISHED tells it all a moment later; only TCP Fast Open stays in SYN_RECV. */
 	if (old_state == TCP_LISTEN && new_state == TCP_SYN_RECV && !fast_open_serves(sk))
 		return 0;
 	/* An unbound client gets its port after CLOSE->SYN_SENT: user space must hear of it at the next. */
-	filter_port = old_state == TCP_CLOSE || old_state == TCP_SYN_SENT ? 0 : local_port_of(tp);
+	filter_port = old_state == TCP_CLOSE || old_state == TCP_SYN_SENT ? 0 : local_port_of(view.tp);
 	if (!socket_is_wanted(sk, filter_port)) {
 		event_filtered(cpu, state_kind(old_state, new_state));
 		return 0;
 	}
-	timers_learn(sk);
+	timers_learn(socket);
 	flags = socket_flags(sk) | orphan_closer_flags(sk, old_state, new_state);
 	if (old_state == TCP_SYN_RECV && new_state != TCP_ESTABLISHED)
-		emit_birth(cpu, sk, tp, old_state, old_state, flags); /* it may never have been announced */
+		emit_birth(cpu, &view, old_state, old_state, flags); /* it may never have been announced */
 	if (new_state == TCP_CLOSE)
-		emit_close(cpu, sk, tp, old_state, new_state, flags);
+		emit_close(cpu, &view, old_state, new_state, flags);
 	else if (state_kind(old_state, new_state) == EVENT_BIRTH && new_state != TCP_FIN_WAIT1)
-		emit_birth(cpu, sk, tp, old_state, new_state, flags);
+		emit_birth(cpu, &view, old_state, new_state, flags);
 	else
-		emit_state(cpu, sk, tp, old_state, new_state, flags);
+		emit_state(cpu, &view, old_state, new_state, flags);
 	return 0;
 }
 
@@ -342,19 +341,22 @@ static __always_inline __u16 retransmit_flags(const struct sock *sk, struct tcp_
 	return flags;
 }
 
-static __always_inline int handle_retransmit(struct cpu_state *cpu, const struct sock *sk, int error)
+static __always_inline int handle_retransmit(struct cpu_state *cpu, const struct sock *socket, int error)
 {
 	struct event_retransmit *event;
+	struct socket_view view;
+	const struct sock *sk;
 	struct tcp_sock *tp;
 
-	tp = bpf_skc_to_tcp_sock((void *)sk);
-	if (!tp || !is_tcp(sk))
+	if (!view_tcp(&view, cpu, EVENT_RETRANSMIT, VIEW_RETRANSMIT, socket))
 		return 0;
+	sk = view.sk;
+	tp = view.tp;
 	if (!socket_is_wanted(sk, local_port_of(tp))) {
 		event_filtered(cpu, EVENT_RETRANSMIT);
 		return 0;
 	}
-	event = event_reserve(cpu, EVENT_RETRANSMIT, sizeof(*event), socket_key(sk), retransmit_flags(sk, tp));
+	event = event_reserve(cpu, EVENT_RETRANSMIT, sizeof(*event), socket_key(socket), retransmit_flags(sk, tp));
 	if (!event)
 		return 0;
 	event->state = sk->__sk_common.skc_state;
@@ -369,26 +371,34 @@ static __always_inline int handle_retransmit(struct cpu_state *cpu, const struct
 	return 0;
 }
 
-static __always_inline int handle_synack(struct cpu_state *cpu, const struct sock *sk,
-					 const struct request_sock *request)
+static __always_inline int handle_synack(struct cpu_state *cpu, const struct sock *listener,
+					 const struct request_sock *asked)
 {
-	const struct sock_common *common = &request->__req_common;
+	const struct request_sock *request = asked;
+	const struct sock_common *common;
 	struct inet_connection_sock *icsk;
 	struct event_synack *event;
-	struct tcp_sock *tp;
+	struct socket_view view;
+	const struct sock *sk;
 
-	tp = bpf_skc_to_tcp_sock((void *)sk);
-	if (!tp)
+	if (!view_tcp(&view, cpu, EVENT_RETRANSMIT_SYNACK, VIEW_SYNACK, listener))
 		return 0;
+	if (raw_reads)
+		request = view_copy(cpu, EVENT_RETRANSMIT_SYNACK, VIEW_SYNACK_REQUEST, asked,
+				    bpf_core_type_size(struct request_sock));
+	if (!request)
+		return 0;
+	sk = view.sk;
+	common = &request->__req_common;
 	if (!common_is_wanted(common, common->skc_num) || (filter_cgroup_count && !cgroup_wanted(sk))) {
 		event_filtered(cpu, EVENT_RETRANSMIT_SYNACK);
 		return 0;
 	}
-	event = event_reserve(cpu, EVENT_RETRANSMIT_SYNACK, sizeof(*event), socket_key(sk), 0);
+	event = event_reserve(cpu, EVENT_RETRANSMIT_SYNACK, sizeof(*event), socket_key(listener), 0);
 	if (!event)
 		return 0;
-	icsk = &tp->inet_conn;
-	event->request = socket_key((const struct sock *)request);
+	icsk = &view.tp->inet_conn;
+	event->request = socket_key((const struct sock *)asked);
 	event->family = tuple_fill(&event->tuple, common, common->skc_num);
 	event->timeouts = BPF_CORE_READ_BITFIELD(request, num_timeout);
 	event->max_retries = icsk->icsk_syn_retries;
@@ -401,21 +411,22 @@ static __always_inline int handle_synack(struct cpu_state *cpu, const struct soc
 }
 
 /* Only errors that leave the connection standing: what kills it is in the record of its close. */
-static __always_inline int handle_error(struct cpu_state *cpu, const struct sock *sk)
+static __always_inline int handle_error(struct cpu_state *cpu, const struct sock *socket)
 {
 	struct event_error *event;
-	struct tcp_sock *tp;
+	struct socket_view view;
+	const struct sock *sk;
 
-	if (!is_tcp(sk) || sk->__sk_common.skc_state == TCP_CLOSE || !sk->sk_err)
+	if (!view_tcp(&view, cpu, EVENT_ERROR, VIEW_ERROR, socket))
 		return 0;
-	tp = bpf_skc_to_tcp_sock((void *)sk);
-	if (!tp)
+	sk = view.sk;
+	if (sk->__sk_common.skc_state == TCP_CLOSE || !sk->sk_err)
 		return 0;
-	if (!socket_is_wanted(sk, local_port_of(tp))) {
+	if (!socket_is_wanted(sk, local_port_of(view.tp))) {
 		event_filtered(cpu, EVENT_ERROR);
 		return 0;
 	}
-	event = event_reserve(cpu, EVENT_ERROR, sizeof(*event), socket_key(sk), 0);
+	event = event_reserve(cpu, EVENT_ERROR, sizeof(*event), socket_key(socket), 0);
 	if (!event)
 		return 0;
 	event->state = sk->__sk_common.skc_state;
@@ -426,20 +437,28 @@ static __always_inline int handle_error(struct cpu_state *cpu, const struct sock
 	return 0;
 }
 
-static __always_inline int handle_accept(struct cpu_state *cpu, const struct sock *sk)
+/* Is what accept() gave to be told of? It ends by fexit, which is only there where the kernel holds types. */
+static __always_inline bool accepted_is_wanted(struct cpu_state *cpu, const struct sock *sk, enum event_kind kind)
 {
-	struct event_accept *event;
 	struct tcp_sock *tp;
 
 	if (!sk || !is_tcp(sk))
-		return 0;
+		return false;
 	tp = bpf_skc_to_tcp_sock((void *)sk);
 	if (!tp)
+		return false;
+	if (socket_is_wanted(sk, local_port_of(tp)))
+		return true;
+	event_filtered(cpu, kind);
+	return false;
+}
+
+static __always_inline int handle_accept(struct cpu_state *cpu, const struct sock *sk)
+{
+	struct event_accept *event;
+
+	if (!accepted_is_wanted(cpu, sk, EVENT_ACCEPT))
 		return 0;
-	if (!socket_is_wanted(sk, local_port_of(tp))) {
-		event_filtered(cpu, EVENT_ACCEPT);
-		return 0;
-	}
 	event = event_reserve(cpu, EVENT_ACCEPT, sizeof(*event), socket_key(sk), EVENT_TASK_ACTS);
 	if (!event)
 		return 0;

@@ -11,12 +11,12 @@ const volatile bool want_stray_resets = false;
 /* The address pair of a segment that came in, seen from this host. Offsets: RFC 791, 8200, 9293. */
 static __always_inline __u8 tuple_of_segment(struct event_tuple *tuple, const struct sk_buff *skb)
 {
-	unsigned char *network = skb->head + skb->network_header;
+	unsigned char *head = FOLLOW(skb, head), *network = head + FOLLOW(skb, network_header);
 	__u32 words[8] = {};
 	__u16 ports[2] = {};
 	__u8 version = 0;
 
-	bpf_probe_read_kernel(ports, sizeof(ports), skb->head + skb->transport_header);
+	bpf_probe_read_kernel(ports, sizeof(ports), head + FOLLOW(skb, transport_header));
 	tuple->remote_port = bpf_ntohs(ports[0]);
 	tuple->local_port = bpf_ntohs(ports[1]);
 	bpf_probe_read_kernel(&version, sizeof(version), network);
@@ -42,16 +42,18 @@ static __always_inline __u32 netns_of_segment(const struct sk_buff *skb)
 static __always_inline bool memory_is_over(const struct sock *sk)
 {
 	struct proto *proto = sk->__sk_common.skc_prot;
-	long limit = 0;
+	atomic_long_t *allocated = FOLLOW(proto, memory_allocated);
+	long *limits = FOLLOW(proto, sysctl_mem), limit = 0;
 
-	bpf_probe_read_kernel(&limit, sizeof(limit), &proto->sysctl_mem[2]);
-	return proto->memory_allocated->counter > limit;
+	bpf_probe_read_kernel(&limit, sizeof(limit), &limits[2]);
+	return FOLLOW(allocated, counter) > limit;
 }
 
 /* Fills what only a whole TCP socket has; others (TIME_WAIT) keep the zeros. */
-static __always_inline void reset_sent_fill(struct event_reset_sent *event, const struct sock *sk)
+static __always_inline void reset_sent_fill(struct event_reset_sent *event, const struct socket_view *view)
 {
-	struct tcp_sock *tp = bpf_skc_to_tcp_sock((void *)sk);
+	const struct sock *sk = view->sk;
+	struct tcp_sock *tp = view->tp;
 
 	event->state = sk->__sk_common.skc_state;
 	event->family = tuple_fill(&event->tuple, &sk->__sk_common, sk->__sk_common.skc_num);
@@ -64,17 +66,24 @@ static __always_inline void reset_sent_fill(struct event_reset_sent *event, cons
 }
 
 /* sk: the connection, its minisock, the listener that was in the way, or NULL. skb NULL: not an answer. */
-static __always_inline int handle_reset_sent(struct cpu_state *cpu, const struct sock *sk, const struct sk_buff *skb,
-					     __u8 reason)
+static __always_inline int handle_reset_sent(struct cpu_state *cpu, enum view_place place, const struct sock *socket,
+					     const struct sk_buff *skb, __u8 reason)
 {
-	bool stray = !sk || sk->__sk_common.skc_state == TCP_LISTEN;
 	struct event_reset_sent *event;
+	struct socket_view view = {};
+	const struct sock *sk;
+	bool stray;
 
+	if (socket && !view_any(&view, cpu, EVENT_RESET_SENT, place, socket))
+		return 0;
+	sk = view.sk;
+	stray = !sk || sk->__sk_common.skc_state == TCP_LISTEN;
 	if ((stray && !want_stray_resets) || (sk && !common_is_wanted(&sk->__sk_common, sk->__sk_common.skc_num))) {
 		event_filtered(cpu, EVENT_RESET_SENT);
 		return 0;
 	}
-	event = event_reserve(cpu, EVENT_RESET_SENT, sizeof(*event), sk ? socket_key(sk) : 0, skb ? EVENT_PASSIVE : 0);
+	event = event_reserve(cpu, EVENT_RESET_SENT, sizeof(*event), sk ? socket_key(socket) : 0,
+			      skb ? EVENT_PASSIVE : 0);
 	if (!event)
 		return 0;
 	event->state = event->probes_out = event->family = 0;
@@ -82,7 +91,7 @@ static __always_inline int handle_reset_sent(struct cpu_state *cpu, const struct
 	event->pad = 0;
 	__builtin_memset(&event->tuple, 0, sizeof(event->tuple));
 	if (sk)
-		reset_sent_fill(event, sk);
+		reset_sent_fill(event, &view);
 	if (stray && skb)
 		event->family = tuple_of_segment(&event->tuple, skb);
 	if (!sk && skb)
@@ -105,19 +114,24 @@ static __always_inline __u16 reset_received_flags(const struct sock *sk, struct 
 	return flags;
 }
 
-static __always_inline int handle_reset_received(struct cpu_state *cpu, const struct sock *sk)
+static __always_inline int handle_reset_received(struct cpu_state *cpu, enum view_place place,
+						 const struct sock *socket)
 {
 	struct event_reset_received *event;
+	struct socket_view view;
+	const struct sock *sk;
 	struct tcp_sock *tp;
 
-	tp = bpf_skc_to_tcp_sock((void *)sk);
-	if (!tp)
+	if (!view_tcp(&view, cpu, EVENT_RESET_RECEIVED, place, socket))
 		return 0;
+	sk = view.sk;
+	tp = view.tp;
 	if (!socket_is_wanted(sk, local_port_of(tp))) {
 		event_filtered(cpu, EVENT_RESET_RECEIVED);
 		return 0;
 	}
-	event = event_reserve(cpu, EVENT_RESET_RECEIVED, sizeof(*event), socket_key(sk), reset_received_flags(sk, tp));
+	event = event_reserve(cpu, EVENT_RESET_RECEIVED, sizeof(*event), socket_key(socket),
+			      reset_received_flags(sk, tp));
 	if (!event)
 		return 0;
 	event->state = sk->__sk_common.skc_state;

@@ -92,8 +92,7 @@ static __always_inline void emit_stack(void *ctx, struct cpu_state *cpu, __u64 k
 	struct event_stack *event;
 
 	if (!ring_has_room_for_stacks()) {
-		__sync_fetch_and_add(&cpu->counts.kind[EVENT_STACK].generated, 1);
-		__sync_fetch_and_add(&cpu->counts.kind[EVENT_STACK].lost, 1);
+		event_lost(cpu, EVENT_STACK);
 		return;
 	}
 	event = event_reserve(cpu, EVENT_STACK, sizeof(*event), key, EVENT_TASK_ACTS);
@@ -111,12 +110,14 @@ static __always_inline void emit_stack(void *ctx, struct cpu_state *cpu, __u64 k
 }
 
 /* CLOSE->SYN_SENT comes out of connect(), or of sendto() with TCP Fast Open. */
-static __always_inline int handle_connect_stack(void *ctx, struct cpu_state *cpu, const struct sock *sk)
+static __always_inline int handle_connect_stack(void *ctx, struct cpu_state *cpu, const struct sock *socket)
 {
-	if (!is_tcp(sk))
+	struct socket_view view;
+
+	if (!view_tcp(&view, cpu, EVENT_STACK, VIEW_STATE_STACK, socket))
 		return 0;
-	if (socket_is_wanted(sk, 0))
-		emit_stack(ctx, cpu, socket_key(sk), STACK_CONNECT);
+	if (socket_is_wanted(view.sk, 0))
+		emit_stack(ctx, cpu, socket_key(socket), STACK_CONNECT);
 	else
 		event_filtered(cpu, EVENT_STACK);
 	return 0;
@@ -124,17 +125,8 @@ static __always_inline int handle_connect_stack(void *ctx, struct cpu_state *cpu
 
 static __always_inline int handle_accept_stack(void *ctx, struct cpu_state *cpu, const struct sock *sk)
 {
-	struct tcp_sock *tp;
-
-	if (!sk || !is_tcp(sk))
-		return 0;
-	tp = bpf_skc_to_tcp_sock((void *)sk);
-	if (!tp)
-		return 0;
-	if (socket_is_wanted(sk, local_port_of(tp)))
+	if (accepted_is_wanted(cpu, sk, EVENT_STACK))
 		emit_stack(ctx, cpu, socket_key(sk), STACK_ACCEPT);
-	else
-		event_filtered(cpu, EVENT_STACK);
 	return 0;
 }
 

@@ -203,7 +203,7 @@ static __always_inline __u64 time_wait_of_timer(struct timer_list *timer)
 /* Few timers expire and most of those are not ours: three comparisons decide. */
 static __always_inline bool timer_is_ours(struct timer_list *timer)
 {
-	__u64 function = (__u64)timer->function;
+	__u64 function = (__u64)FOLLOW(timer, function);
 
 	return function == time_wait_timer_function || function == keepalive_timer_function ||
 	       function == write_timer_function;
@@ -211,7 +211,7 @@ static __always_inline bool timer_is_ours(struct timer_list *timer)
 
 static __always_inline int handle_timer_expiry(struct cpu_state *cpu, struct timer_list *timer)
 {
-	__u64 function = (__u64)timer->function;
+	__u64 function = (__u64)FOLLOW(timer, function);
 
 	if (function == time_wait_timer_function)
 		return handle_time_wait(cpu, time_wait_of_timer(timer), TIME_WAIT_EXPIRED);

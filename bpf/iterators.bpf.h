@@ -92,21 +92,13 @@ static __always_inline int handle_iterated_file(struct bpf_iter__task_file *ctx)
 {
 	struct event_existing record = {};
 	struct task_struct *task = ctx->task;
-	struct file *file = ctx->file;
-	struct socket *socket;
-	struct tcp_sock *tp;
+	struct tcp_sock *tp = tcp_socket_of_file(task, ctx->file);
 	struct sock *sk;
 
-	if (!task || !file || task->tgid != task->pid)
-		return 0; /* threads share the files of their process */
-	socket = bpf_sock_from_file(file);
-	if (!socket)
+	if (!tp)
 		return 0;
-	sk = socket->sk;
-	if (!sk || !is_tcp(sk))
-		return 0;
-	tp = bpf_skc_to_tcp_sock(sk);
-	if (!tp || !socket_is_wanted(sk, local_port_of(tp)))
+	sk = &tp->inet_conn.icsk_inet.sk;
+	if (!socket_is_wanted(sk, local_port_of(tp)))
 		return 0;
 	timers_learn(sk);
 	if (sk->__sk_common.skc_state == TCP_CLOSE)

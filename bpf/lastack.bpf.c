@@ -11,15 +11,19 @@
 #include <bpf/bpf_tracing.h>
 
 #include "event.h"
+#include "own_socket.h"
 
+#include "reads.bpf.h"
 #include "compat.bpf.h"
 #include "emit.bpf.h"
 #include "facts.bpf.h"
+#include "views.bpf.h"
 #include "handlers.bpf.h"
 #include "handlers_reset.bpf.h"
 #include "handlers_stack.bpf.h"
 #include "handlers_timer.bpf.h"
 #include "iterators.bpf.h"
+#include "own_socket.bpf.h"
 
 char LICENSE[] SEC("license") = "GPL";
 
@@ -57,13 +61,15 @@ char LICENSE[] SEC("license") = "GPL";
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(state_change, const struct sock *sk, int old_state, int new_state)
 {
-	return RUN_FIRST(PAIR_STATE, sk, old_state << 8 | new_state, handle_state(cpu, sk, old_state, new_state));
+	return RUN_FIRST(PAIR_STATE, sk, old_state << 8 | new_state,
+			 handle_state(cpu, VIEW_STATE, sk, old_state, new_state));
 }
 
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(state_change_second, const struct sock *sk, int old_state, int new_state)
 {
-	return RUN_SECOND(PAIR_STATE, sk, old_state << 8 | new_state, handle_state(cpu, sk, old_state, new_state));
+	return RUN_SECOND(PAIR_STATE, sk, old_state << 8 | new_state,
+			  handle_state(cpu, VIEW_STATE_SECOND, sk, old_state, new_state));
 }
 
 /* (sk, skb, err) since 6.18: also fired for transmissions that failed. */
@@ -89,37 +95,41 @@ int BPF_PROG(retransmit_synack, const struct sock *sk, const struct request_sock
 SEC("tp_btf/tcp_send_reset")
 int BPF_PROG(reset_sent_3, const struct sock *sk, const struct sk_buff *skb, unsigned int reason)
 {
-	return RUN_FIRST(PAIR_RESET_SENT, sk, (__u64)skb, handle_reset_sent(cpu, sk, skb, reset_reason_of(reason)));
+	return RUN_FIRST(PAIR_RESET_SENT, sk, (__u64)skb,
+			 handle_reset_sent(cpu, VIEW_RESET_SENT, sk, skb, reset_reason_of(reason)));
 }
 
 SEC("tp_btf/tcp_send_reset")
 int BPF_PROG(reset_sent_3_second, const struct sock *sk, const struct sk_buff *skb, unsigned int reason)
 {
-	return RUN_SECOND(PAIR_RESET_SENT, sk, (__u64)skb, handle_reset_sent(cpu, sk, skb, reset_reason_of(reason)));
+	return RUN_SECOND(PAIR_RESET_SENT, sk, (__u64)skb,
+			  handle_reset_sent(cpu, VIEW_RESET_SENT_SECOND, sk, skb, reset_reason_of(reason)));
 }
 
 SEC("tp_btf/tcp_send_reset")
 int BPF_PROG(reset_sent_2, const struct sock *sk, const struct sk_buff *skb)
 {
-	return RUN_FIRST(PAIR_RESET_SENT, sk, (__u64)skb, handle_reset_sent(cpu, sk, skb, RESET_REASON_UNKNOWN));
+	return RUN_FIRST(PAIR_RESET_SENT, sk, (__u64)skb,
+			 handle_reset_sent(cpu, VIEW_RESET_SENT, sk, skb, RESET_REASON_UNKNOWN));
 }
 
 SEC("tp_btf/tcp_send_reset")
 int BPF_PROG(reset_sent_2_second, const struct sock *sk, const struct sk_buff *skb)
 {
-	return RUN_SECOND(PAIR_RESET_SENT, sk, (__u64)skb, handle_reset_sent(cpu, sk, skb, RESET_REASON_UNKNOWN));
+	return RUN_SECOND(PAIR_RESET_SENT, sk, (__u64)skb,
+			  handle_reset_sent(cpu, VIEW_RESET_SENT_SECOND, sk, skb, RESET_REASON_UNKNOWN));
 }
 
 SEC("tp_btf/tcp_receive_reset")
 int BPF_PROG(reset_received, const struct sock *sk)
 {
-	return RUN_FIRST(PAIR_RESET_RECEIVED, sk, 0, handle_reset_received(cpu, sk));
+	return RUN_FIRST(PAIR_RESET_RECEIVED, sk, 0, handle_reset_received(cpu, VIEW_RESET_RECEIVED, sk));
 }
 
 SEC("tp_btf/tcp_receive_reset")
 int BPF_PROG(reset_received_second, const struct sock *sk)
 {
-	return RUN_SECOND(PAIR_RESET_RECEIVED, sk, 0, handle_reset_received(cpu, sk));
+	return RUN_SECOND(PAIR_RESET_RECEIVED, sk, 0, handle_reset_received(cpu, VIEW_RESET_RECEIVED_SECOND, sk));
 }
 
 SEC("tp_btf/inet_sk_error_report")
@@ -237,7 +247,7 @@ int BPF_PROG(stack_accept_syscall, struct pt_regs *regs, long result)
 SEC("tp_btf/mark_victim")
 int BPF_PROG(oom_kill_2, struct task_struct *task)
 {
-	return RUN(handle_oom_kill(cpu, task->tgid));
+	return RUN(handle_oom_kill(cpu, FOLLOW(task, tgid)));
 }
 
 SEC("tp_btf/mark_victim")
@@ -256,4 +266,11 @@ SEC("iter/tcp")
 int iterate_tcp(struct bpf_iter__tcp *ctx)
 {
 	return handle_iterated_tcp(ctx);
+}
+
+/* Run by user space alone. */
+SEC("raw_tp")
+int own_socket_read(void *ctx)
+{
+	return handle_own_socket();
 }

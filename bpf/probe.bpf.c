@@ -13,6 +13,7 @@
 
 #include "probe.h"
 
+#include "reads.bpf.h"
 #include "compat.bpf.h"
 #include "facts.bpf.h"
 
@@ -215,19 +216,11 @@ int probe_holders(struct bpf_iter__task_file *ctx)
 {
 	struct probe_holder holder = {};
 	struct task_struct *task = ctx->task;
-	struct file *file = ctx->file;
-	struct socket *socket;
-	struct sock *sk;
+	struct tcp_sock *tp = tcp_socket_of_file(task, ctx->file);
 
-	if (!task || !file || task->tgid != task->pid)
-		return 0; /* threads share the files of their process */
-	socket = bpf_sock_from_file(file);
-	if (!socket)
+	if (!tp)
 		return 0;
-	sk = socket->sk;
-	if (!sk || !bpf_skc_to_tcp_sock(sk))
-		return 0;
-	holder.cookie = socket_key(sk);
+	holder.cookie = socket_key(&tp->inet_conn.icsk_inet.sk);
 	holder.pid = task->tgid;
 	holder.descriptor = (__s32)ctx->fd;
 	bpf_probe_read_kernel(holder.comm, sizeof(holder.comm), task->comm);

@@ -19,17 +19,6 @@
 #include "event.h"
 #include "kernel/features.h"
 
-struct btf *feature_btf(char *why, size_t size)
-{
-	struct btf *btf = btf__load_vmlinux_btf();
-
-	if (!btf)
-		snprintf(why, size,
-			 "this kernel has no BTF (/sys/kernel/btf/vmlinux): it needs CONFIG_DEBUG_INFO_BTF=y, "
-			 "which Debian's kernels since 5.10 have");
-	return btf;
-}
-
 static int prototype_arguments(const struct btf *btf, uint32_t type_id)
 {
 	const struct btf_type *type = btf__type_by_id(btf, type_id);

@@ -11,11 +11,6 @@
 
 struct btf;
 
-/*
- * The running kernel's own types, or NULL with the reason in why. No file of types can stand in for them: programs are
- * attached to tracepoints and iterators by numbers of the types that the kernel itself holds.
- */
-struct btf *feature_btf(char *why, size_t size);
 /* Arguments of a tracepoint, its own context apart; -ENOENT where the kernel has no such tracepoint. */
 int feature_tracepoint_arguments(const struct btf *btf, const char *tracepoint);
 /* BTF id of a function, or -ENOENT. */

@@ -3,7 +3,8 @@
  * hooks.c: the table of hooks, and how a choice is made. See hooks.h.
  *
  * tp_btf programs need no text patching, so kernels that refuse trampolines still grant them; they exist
- * since 5.5, the ring buffer since 5.8, so no lower tier of tracepoint is needed.
+ * since 5.5, the ring buffer since 5.8, so no lower tier of tracepoint is needed. Where the kernel's types come from a
+ * file (types.h) the same programs are raw tracepoints, and what needs the kernel's own is refused here.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -11,6 +12,7 @@
 
 #include "kernel/features.h"
 #include "kernel/hooks.h"
+#include "kernel/types.h"
 
 #define TRACEPOINT(name, count, program)                                                                               \
 	{                                                                                                              \
@@ -118,9 +120,10 @@ const char *hook_tier_name(enum hook_tier tier)
 	return names[tier];
 }
 
-static int option_try_tracepoint(const struct btf *btf, const struct hook_option *option, char *why, size_t size)
+static int option_try_tracepoint(const struct kernel_types *types, const struct hook_option *option, char *why,
+				 size_t size)
 {
-	int arguments = feature_tracepoint_arguments(btf, option->target);
+	int arguments = feature_tracepoint_arguments(types->btf, option->target);
 
 	if (arguments < 0) {
 		snprintf(why, size, "the kernel has no tracepoint %s", option->target);
@@ -133,49 +136,54 @@ static int option_try_tracepoint(const struct btf *btf, const struct hook_option
 	return 0;
 }
 
-static int option_try_fentry(const struct btf *btf, const struct hook_option *option, char *why, size_t size)
+static int option_try_fentry(const struct kernel_types *types, const struct hook_option *option, char *why, size_t size)
 {
 	int status;
 
-	if (option->arguments >= 0 && feature_function_arguments(btf, option->target) != option->arguments) {
+	if (option->arguments >= 0 && feature_function_arguments(types->btf, option->target) != option->arguments) {
 		snprintf(why, size, "%s() has other arguments here", option->target);
 		return -EPROTONOSUPPORT;
 	}
-	status = feature_try_fentry(btf, option->target, why, size);
+	status = feature_try_fentry(types->btf, option->target, why, size);
 	if (!status && option->targets_more)
-		status = feature_try_fentry(btf, option->targets_more, why, size);
+		status = feature_try_fentry(types->btf, option->targets_more, why, size);
 	return status;
 }
 
-static int option_try_iterator(const struct btf *btf, const struct hook_option *option, char *why, size_t size)
+static int option_try_iterator(const struct kernel_types *types, const struct hook_option *option, char *why,
+			       size_t size)
 {
 	char name[64];
 
 	snprintf(name, sizeof(name), "bpf_iter_%s", option->target);
-	if (feature_function(btf, name) < 0) {
+	if (feature_function(types->btf, name) < 0) {
 		snprintf(why, size, "the kernel has no iterator over %s", option->target);
 		return -ENOENT;
 	}
-	if (option->targets_more && feature_function(btf, option->targets_more) < 0) {
+	if (option->targets_more && feature_function(types->btf, option->targets_more) < 0) {
 		snprintf(why, size, "the kernel has no %s() for BPF programs", option->targets_more);
 		return -ENOENT;
 	}
 	return 0;
 }
 
-int hook_option_try(const struct btf *btf, const struct hook_option *option, char *why, size_t size)
+int hook_option_try(const struct kernel_types *types, const struct hook_option *option, char *why, size_t size)
 {
 	int status;
 
+	if (types->file && (option->tier == TIER_FENTRY || option->tier == TIER_ITERATOR)) {
+		snprintf(why, size, "it asks for types that the kernel itself holds, and --btf gives a file of them");
+		return -EOPNOTSUPP;
+	}
 	switch (option->tier) {
-	case TIER_FENTRY: return option_try_fentry(btf, option, why, size);
+	case TIER_FENTRY: return option_try_fentry(types, option, why, size);
 	case TIER_KPROBE:
 		status = feature_try_kprobe(option->target, why, size);
 		if (!status && option->targets_more)
 			status = feature_try_kprobe(option->targets_more, why, size);
 		return status;
-	case TIER_TRACEPOINT: return option_try_tracepoint(btf, option, why, size);
-	case TIER_ITERATOR: return option_try_iterator(btf, option, why, size);
+	case TIER_TRACEPOINT: return option_try_tracepoint(types, option, why, size);
+	case TIER_ITERATOR: return option_try_iterator(types, option, why, size);
 	case TIER_ANY: break;
 	}
 	return -EINVAL;
@@ -189,7 +197,7 @@ static bool hook_has_tier(const struct hook *hook, enum hook_tier tier)
 	return false;
 }
 
-static void hook_choose(const struct btf *btf, enum hook_tier wish, struct hook_choice *choice)
+static void hook_choose(const struct kernel_types *types, enum hook_tier wish, struct hook_choice *choice)
 {
 	const struct hook_option *options = choice->hook->options;
 	bool narrow = wish != TIER_ANY && hook_has_tier(choice->hook, wish);
@@ -200,7 +208,7 @@ static void hook_choose(const struct btf *btf, enum hook_tier wish, struct hook_
 
 		if (narrow && options[i].tier != wish)
 			continue;
-		status = hook_option_try(btf, &options[i], why, sizeof(why));
+		status = hook_option_try(types, &options[i], why, sizeof(why));
 		if (!status)
 			choice->option = &options[i];
 		else if (status != -EPROTONOSUPPORT && !choice->refused[0]) /* a variant is no better option */
@@ -209,7 +217,7 @@ static void hook_choose(const struct btf *btf, enum hook_tier wish, struct hook_
 	}
 }
 
-size_t hooks_choose(const struct btf *btf, enum hook_tier wish, bool on_demand, struct hook_choice *choices)
+size_t hooks_choose(const struct kernel_types *types, enum hook_tier wish, bool on_demand, struct hook_choice *choices)
 {
 	size_t count = 0;
 
@@ -217,7 +225,7 @@ size_t hooks_choose(const struct btf *btf, enum hook_tier wish, bool on_demand, 
 		if (hooks[i].need == HOOK_ON_DEMAND && !on_demand)
 			continue;
 		choices[count] = (struct hook_choice){.hook = &hooks[i]};
-		hook_choose(btf, wish, &choices[count++]);
+		hook_choose(types, wish, &choices[count++]);
 	}
 	return count;
 }

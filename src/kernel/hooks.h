@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-struct btf;
+struct kernel_types;
 
 enum hook_tier {
 	TIER_ANY, /* as a wish: the best that works */
@@ -54,12 +54,12 @@ struct hook_choice {
 const char *hook_tier_name(enum hook_tier tier);
 /* The whole table. */
 const struct hook *hooks_table(size_t *count);
-/* Does this kernel offer what the option needs? 0, or -errno with the reason in why. */
-int hook_option_try(const struct btf *btf, const struct hook_option *option, char *why, size_t size);
+/* Does this kernel offer what the option needs, with these types? 0, or -errno with the reason in why. */
+int hook_option_try(const struct kernel_types *types, const struct hook_option *option, char *why, size_t size);
 /*
  * Decides for each hook of the table. wish: TIER_ANY, or the only tier to be used where a hook has
  * several. on_demand: also those that are only there then. Returns how many choices were filled (at most HOOKS_MAX).
  */
-size_t hooks_choose(const struct btf *btf, enum hook_tier wish, bool on_demand, struct hook_choice *choices);
+size_t hooks_choose(const struct kernel_types *types, enum hook_tier wish, bool on_demand, struct hook_choice *choices);
 
 #endif

@@ -166,6 +166,8 @@ int intake_resync(struct intake *intake)
 	int status;
 
 	intake->resync_wanted = false;
+	if (!monitor_lists(intake->monitor))
+		return 0;
 	intake->resync_last_ns = begin_ns;
 	intake->sink.resync_begin(intake->sink.arg, begin_ns);
 	status = list_sockets(intake, true, &unreachable);
@@ -203,7 +205,7 @@ int intake_poll(struct intake *intake)
 	if (!status && intake->resync_wanted && now_ns - intake->resync_last_ns >= RESYNC_INTERVAL_NS)
 		intake->resync_wanted = intake_resync(intake) != 0;
 	if (!status && intake->owner_interval_ns && now_ns - intake->owner_last_ns >= intake->owner_interval_ns &&
-	    intake->sink.wants_owners(intake->sink.arg))
+	    monitor_lists(intake->monitor) && intake->sink.wants_owners(intake->sink.arg))
 		find_owners(intake);
 	return status;
 }

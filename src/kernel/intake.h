@@ -30,13 +30,14 @@ void intake_destroy(struct intake *intake);
 /* Takes in all sockets that exist. Returns 0 or -errno. */
 int intake_start(struct intake *intake, uint32_t *unreachable_namespaces);
 /*
- * Takes in what has come since, and lists sockets when that is due; a listing that fails is tried again, as what it lacks
- * (descriptors, memory) may be there again a second later. Returns 0 or -errno.
+ * Takes in what has come since, and lists sockets when that is due; a listing that fails is tried again, as what it
+ * lacks (descriptors, memory) may be there again a second later. Returns 0 or -errno.
  */
 int intake_poll(struct intake *intake);
 /*
  * Lists the sockets anew, as after a loss: what is gone without a word ends, unobserved. On a host with a million
- * sockets that takes seconds, in which the rings are looked after. Returns 0 or -errno.
+ * sockets that takes seconds, in which the rings are looked after. Nothing where they cannot be listed at all
+ * (monitor_lists()). Returns 0 or -errno.
  */
 int intake_resync(struct intake *intake);
 /* How many listings have failed since the start; *error: why the last did (-errno), 0 where none has. */

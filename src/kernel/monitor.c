@@ -16,13 +16,13 @@
 
 #include "kernel/features.h"
 #include "kernel/monitor_internal.h"
+#include "kernel/types.h"
 
 static void settings_fill(struct monitor *monitor, const struct monitor_config *config, const struct btf *btf)
 {
 	struct lastack_bpf__rodata *settings = monitor->skeleton->rodata;
 	const struct monitor_filter *filter = &config->filter;
 
-	settings->has_cookie_helper = feature_cookie_helper(btf);
 	settings->ticks_per_second = (uint32_t)(1000000000 / feature_tick_ns());
 	settings->wake_fill_bytes = monitor->ring_bytes / 4;
 	settings->want_stray_resets = config->stray_resets;
@@ -55,6 +55,7 @@ static void programs_select(struct monitor *monitor)
 			bpf_program__set_autoload(program, true);
 		}
 	}
+	bpf_program__set_autoload(monitor->skeleton->progs.own_socket_read, monitor->skeleton->rodata->raw_reads);
 }
 
 /* Returns when every program that runs now on any CPU has come to its end: synchronize_rcu(). */
@@ -70,7 +71,8 @@ static int programs_attach(struct monitor *monitor, char *why, size_t size)
 	bpf_object__for_each_program (program, monitor->skeleton->obj) {
 		struct bpf_link *link;
 
-		if (!bpf_program__autoload(program) || bpf_program__expected_attach_type(program) == BPF_TRACE_ITER)
+		if (!bpf_program__autoload(program) || bpf_program__expected_attach_type(program) == BPF_TRACE_ITER ||
+		    program == monitor->skeleton->progs.own_socket_read)
 			continue;
 		link = bpf_program__attach(program);
 		if (!link) {
@@ -205,54 +207,60 @@ static int rings_install(struct monitor *monitor)
 		      : rings_open(&monitor->rings, monitor->ring_maps, monitor->ring_count, monitor->ring_bytes);
 }
 
-static int monitor_load(struct monitor *monitor, const struct monitor_config *config, const struct btf *btf, char *why,
-			size_t size)
+static int monitor_load(struct monitor *monitor, const struct monitor_config *config, const struct kernel_types *types,
+			char *why, size_t size)
 {
 	int status;
 
-	monitor->choice_count = hooks_choose(btf, config->tier, config->stacks, monitor->choices);
+	monitor->choice_count = hooks_choose(types, config->tier, config->stacks, monitor->choices);
 	status = hooks_check(monitor, why, size);
 	if (status)
 		return status;
-	monitor->skeleton = lastack_bpf__open();
+	monitor->skeleton = types_skeleton(types);
 	if (!monitor->skeleton)
 		return load_failed(-errno, why, size);
 	monitor->ring_bytes = ring_bytes_choose(monitor, config);
 	status = rings_create(monitor);
 	if (status)
 		return load_failed(status, why, size);
-	settings_fill(monitor, config, btf);
+	settings_fill(monitor, config, types->btf);
 	programs_select(monitor);
 	status = lastack_bpf__load(monitor->skeleton);
 	if (!status && !monitor->skeleton->bss) /* libbpf takes a first small map that is refused for an old kernel */
 		status = -ENOMEM;
-	if (status)
-		return load_failed(status, why, size);
+	if (status) {
+		status = load_failed(status, why, size);
+		/* Most likely what is read is not as the file says. */
+		return types->file && (status == -EINVAL || status == -EACCES) ? TYPES_UNFIT : status;
+	}
 	status = rings_install(monitor);
 	if (status)
 		return load_failed(status, why, size);
+	status = types->file ? types_verify(monitor->skeleton, why, size) : 0;
+	if (status)
+		return status;
 	return programs_attach(monitor, why, size);
 }
 
 int monitor_open(struct monitor **result, const struct monitor_config *config, char *why, size_t size)
 {
 	struct monitor *monitor = calloc(1, sizeof(*monitor));
-	struct btf *btf;
+	struct kernel_types types;
 	int status;
 
 	if (!monitor)
 		return -ENOMEM;
 	monitor_complaint_clear();
-	btf = feature_btf(why, size);
-	if (!btf) {
+	status = types_open(&types, config->types, why, size);
+	if (status) {
 		free(monitor);
-		return -EOPNOTSUPP;
+		return status;
 	}
 	monitor->cpus = libbpf_num_possible_cpus();
 	monitor->epoll = -1;
 	monitor->states = calloc((size_t)monitor->cpus, sizeof(*monitor->states));
-	status = monitor->states ? monitor_load(monitor, config, btf, why, size) : -ENOMEM;
-	btf__free(btf);
+	status = monitor->states ? monitor_load(monitor, config, &types, why, size) : -ENOMEM;
+	types_close(&types);
 	if (status) {
 		monitor_close(monitor);
 		return status;

@@ -27,6 +27,7 @@ struct monitor_config {
 	enum hook_tier tier; /* TIER_ANY unless a test wants one */
 	bool stray_resets;   /* also resets that belong to no connection */
 	bool stacks;         /* also the user stacks of connect() and accept() */
+	const char *types;   /* a file that has the kernel's types (types.h), NULL: the kernel itself */
 	struct monitor_filter filter;
 };
 
@@ -34,7 +35,7 @@ typedef void (*monitor_event_fn)(void *arg, const struct event_header *event);
 
 /*
  * Loads and attaches. On failure returns -errno and writes to why (size bytes) what is missing and what
- * to do: -EPERM no privilege, -EOPNOTSUPP no kernel support, others as they come.
+ * to do: -EPERM no privilege, -EOPNOTSUPP no kernel support, TYPES_UNFIT, others as they come.
  */
 int monitor_open(struct monitor **monitor, const struct monitor_config *config, char *why, size_t size);
 void monitor_close(struct monitor *monitor);
@@ -57,10 +58,12 @@ uint32_t monitor_consume(struct monitor *monitor, uint64_t until_ns, uint32_t li
 int monitor_counts(struct monitor *monitor, struct event_counts *counts);
 /* Was it known then of every event whether it is lost? Else some may still be on their way. */
 bool monitor_losses_are_certain(const struct monitor *monitor);
+/* Can sockets be listed at all? Without iterators nothing is known of what existed before. */
+bool monitor_lists(const struct monitor *monitor);
 /*
  * Lists sockets as EVENT_EXISTING records: by file, in all network namespaces; and, with_namespaces,
  * all of each namespace that can be entered. Returns 0 or -errno; *unreachable counts namespaces that
- * could not be entered.
+ * could not be entered. Lists what there are iterators for.
  */
 int monitor_list(struct monitor *monitor, bool with_namespaces, monitor_event_fn record, void *arg,
 		 uint32_t *unreachable);

@@ -9,6 +9,7 @@
 #include "kernel/monitor.h"
 #include "kernel/pair_skips.h"
 #include "kernel/rings.h"
+#include "own_socket.h"
 #include "lastack.skel.h"
 
 #define MONITOR_LINKS_MAX 32

@@ -57,6 +57,12 @@ static int list_namespace(void *arg, uint32_t inode)
 	return status;
 }
 
+bool monitor_lists(const struct monitor *monitor)
+{
+	return bpf_program__autoload(monitor->skeleton->progs.iterate_files) ||
+	       bpf_program__autoload(monitor->skeleton->progs.iterate_tcp);
+}
+
 int monitor_list(struct monitor *monitor, bool with_namespaces, monitor_event_fn record, void *arg,
 		 uint32_t *unreachable)
 {

@@ -22,7 +22,8 @@ struct program_trial {
 
 typedef void (*program_trial_fn)(void *arg, const struct program_trial *trial);
 
-/* Tries them all. Returns 0, or -errno where not even that is possible, with the reason in why. */
-int monitor_try_programs(program_trial_fn report, void *arg, char *why, size_t size);
+/* Tries them all, with the kernel's own types or those of a file (types.h). Returns 0, or -errno where not even that is
+ * possible, with the reason in why. */
+int monitor_try_programs(const char *file, program_trial_fn report, void *arg, char *why, size_t size);
 
 #endif

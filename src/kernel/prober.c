@@ -3,7 +3,6 @@
  * prober.c: see prober.h.
  */
 #include <bpf/bpf.h>
-#include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <stdio.h>
@@ -14,6 +13,7 @@
 #include "kernel/features.h"
 #include "kernel/iterate.h"
 #include "kernel/prober.h"
+#include "kernel/types.h"
 #include "probe.skel.h"
 
 struct prober {
@@ -54,13 +54,14 @@ static int skeleton_load(struct probe_bpf *skeleton, uint32_t targets_max)
 
 static int kernel_check(char *why, size_t size)
 {
-	struct btf *btf = feature_btf(why, size);
+	struct kernel_types types;
+	int status = types_open(&types, NULL, why, size);
 	bool has_cookies;
 
-	if (!btf)
-		return -EOPNOTSUPP;
-	has_cookies = feature_cookie_helper(btf);
-	btf__free(btf);
+	if (status)
+		return status;
+	has_cookies = feature_cookie_helper(types.btf);
+	types_close(&types);
 	if (!has_cookies)
 		snprintf(why, size, "this kernel gives BPF programs no socket cookies (since 5.12)");
 	return has_cookies ? 0 : -EOPNOTSUPP;

@@ -39,12 +39,12 @@ static void list_one(void *arg, const struct connection *connection)
 static void list_slice(struct control_client *client)
 {
 	struct tracker *tracker = client->control->service->tracker;
-	char more[64];
+	char more[96];
 
 	if (tracker_walk(tracker, &client->cursor, WALK_SLOTS, list_one, client) && !client_is_full(client))
 		return;
-	snprintf(more, sizeof(more), ",\"live\":%u,\"now_us\":%lld", tracker_live(tracker),
-		 (long long)control_wall_us(client->control));
+	snprintf(more, sizeof(more), ",\"live\":%u,\"now_us\":%lld,\"older\":%s", tracker_live(tracker),
+		 (long long)control_wall_us(client->control), client->control->service->lists ? "true" : "false");
 	client_end(client, more);
 }
 
@@ -195,7 +195,9 @@ static void diagnose_begin(struct control_client *client)
 	struct diagnose_source source = {service->diagnosis, service->tracker, service->context, control->live};
 
 	if (!service->diagnosis) {
-		client_error(client, "no_diagnosis", "this daemon diagnoses nothing");
+		client_error(client, "no_diagnosis",
+			     "this daemon diagnoses nothing: it cannot list sockets on this kernel, which lastack "
+			     "check tells of");
 		return;
 	}
 	if (client->request.stacks && !service->stacks) {

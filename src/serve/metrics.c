@@ -161,6 +161,8 @@ static void metric_lines(struct text *text, const struct metric *metric, const c
 static void metric_write(struct text *text, const struct metric *metric, const struct service_status *status,
 			 const void *const bases[METRIC_BASES])
 {
+	if (metric->diagnosed && !status->diagnosing)
+		return;
 	text_append_str(text, "# HELP ");
 	text_append_str(text, metric->name);
 	text_append_char(text, ' ');

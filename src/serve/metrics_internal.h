@@ -74,6 +74,7 @@ struct metric {
 	size_t offset;
 	const struct metric_dimension *dimension; /* NULL: one line without labels */
 	size_t stride;                            /* between elements, 0: they follow each other */
+	bool diagnosed; /* left out where nothing is diagnosed: 0 would say that all is well */
 	/* For what has labels of another kind: its lines, instead of all that is above. */
 	void (*lines)(struct text *text, const char *name, const struct service_status *status);
 };

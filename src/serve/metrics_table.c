@@ -252,11 +252,11 @@ const struct metric metric_table[] = {
 	/* What is wrong with live connections. */
 	COUNTER("diagnoses", "Diagnoses done.", U64, STATUS(diagnoses)),
 	GAUGE("findings", "Findings of the last diagnosis, by how sure they are.", U32, STATUS(findings.findings),
-	      .dimension = &by_finding_and_certainty),
+	      .dimension = &by_finding_and_certainty, .diagnosed = true),
 	GAUGE("finding_connections", "Connections behind the findings of the last diagnosis.", U32,
-	      STATUS(findings.connections), .dimension = &by_finding),
+	      STATUS(findings.connections), .dimension = &by_finding, .diagnosed = true),
 	GAUGE("finding_oldest_seconds", "For how long the oldest of them has been so, 0 where that is not known.", NS,
-	      STATUS(findings.oldest_ns), .dimension = &by_finding),
+	      STATUS(findings.oldest_ns), .dimension = &by_finding, .diagnosed = true),
 
 	/* Against the kernel's own counters. */
 	COUNTER("audits", "Audits done.", U64, STATUS(audits)),

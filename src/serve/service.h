@@ -72,6 +72,7 @@ struct service_status {
 	const struct service_audit *audit; /* AUDIT_COUNTERS of them */
 	struct service_findings findings;
 	uint64_t diagnoses; /* done */
+	bool diagnosing;    /* else findings say nothing */
 };
 
 struct service {
@@ -85,6 +86,7 @@ struct service {
 	const char *history_path;             /* of the database, NULL: no history is kept */
 	const struct report_context *context; /* host, clock, cgroups: on the loop's thread only */
 	const struct diagnosis *diagnosis;    /* limits and memory for others; NULL: nothing is diagnosed */
+	bool lists;                           /* sockets can be listed: what is older than the daemon is known */
 	bool stacks;                          /* stacks are taken */
 };
 

@@ -221,8 +221,12 @@ static enum answer error_take(const struct ask *ask, const json_t *error, struct
 	const char *code = report_member_text(error, NULL, "code") ?: "";
 	const char *message = report_member_text(error, NULL, "message") ?: "an error without a message";
 	bool wrong_use = !strcmp(code, "bad_request") || !strcmp(code, "too_long");
+	bool unsupported = !strcmp(code, "no_diagnosis");
 
-	state->status = verb_fail(wrong_use ? EXIT_USAGE : EXIT_FAILED, ask->verb, message, NULL);
+	state->status = verb_fail(wrong_use     ? EXIT_USAGE
+				  : unsupported ? EXIT_UNSUPPORTED
+						: EXIT_FAILED,
+				  ask->verb, message, NULL);
 	return ANSWER_FAILED;
 }
 
@@ -246,6 +250,8 @@ static enum answer line_take(const struct ask *ask, const char *line, size_t len
 		answer = error_take(ask, json_object_get(json, "error"), state);
 	else
 		state->lines = (uint64_t)report_member_number(json, "end", "lines", 0);
+	if (!is_error && ask->end)
+		ask->end(ask->arg, json_object_get(json, "end"));
 	json_decref(json);
 	return answer;
 }

@@ -71,6 +71,7 @@ struct ask {
 	/* Each line of the answer but the last, without its line feed. False: enough. */
 	bool (*line)(void *arg, const char *line, size_t length);
 	void *arg;
+	void (*end)(void *arg, const json_t *end); /* what the last line says; NULL: not asked for */
 };
 
 #define ASK_QUIET_NS 40000000000ULL /* more than the daemon gives a question to its history */

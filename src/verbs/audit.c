@@ -63,6 +63,7 @@ static const struct option_spec specs[] = {
 	 .power_of_two = true,
 	 .offset = AT(watch.ring_bytes),
 	 .help = "of each CPU's ring buffer: a power of two (16M over the CPUs, 1M at least)"},
+	TYPES_OPTION(AT(watch.types), ""),
 };
 
 const struct option_verb audit_verb = {

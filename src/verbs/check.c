@@ -15,11 +15,14 @@
 #include "report/fields.h"
 #include "report/text.h"
 #include "verbs/ask.h"
+#include "verbs/feed.h"
 #include "verbs/verbs.h"
+#include "verbs/watch.h"
 
 struct check_options {
 	enum report_format format;
 	bool programs;
+	const char *types;
 };
 
 static const char *const format_texts[] = {"table", "json"};
@@ -37,6 +40,7 @@ static const struct option_spec specs[] = {
 	 .type = OPTION_FLAG,
 	 .offset = offsetof(struct check_options, programs),
 	 .help = "show every BPF program to the verifier, also those not chosen here"},
+	TYPES_OPTION(offsetof(struct check_options, types), ""),
 };
 
 static const char *tier_of(const struct hook_choice *choice)
@@ -44,13 +48,14 @@ static const char *tier_of(const struct hook_choice *choice)
 	return choice->option ? hook_tier_name(choice->option->tier) : "none";
 }
 
-static void print_table(const struct hook_choice *choices, size_t count)
+static void print_table(const char *types, const struct hook_choice *choices, size_t count)
 {
 	struct utsname name;
 
 	uname(&name);
-	printf("lastack %s on Linux %s %s\n\n%-22s %-11s %s\n", LASTACK_VERSION_TEXT, name.release, name.machine,
-	       "HOOK", "TIER", "ATTACHED TO");
+	printf("lastack %s on Linux %s %s", LASTACK_VERSION_TEXT, name.release, name.machine);
+	printf("%s%s\n\n%-22s %-11s %s\n", types ? ", its types from " : "", types ? types : "", "HOOK", "TIER",
+	       "ATTACHED TO");
 	for (size_t i = 0; i < count; i++) {
 		printf("%-22s %-11s %s\n", choices[i].hook->fact, tier_of(&choices[i]),
 		       choices[i].option ? choices[i].option->target : "");
@@ -106,13 +111,13 @@ static void print_trial(void *arg, const struct program_trial *trial)
 	*refused += trial->offered && trial->status;
 }
 
-static int check_programs(void)
+static int check_programs(const char *types)
 {
 	char why[256] = "";
-	int refused = 0, status = monitor_try_programs(print_trial, &refused, why, sizeof(why));
+	int refused = 0, status = monitor_try_programs(types, print_trial, &refused, why, sizeof(why));
 
 	if (status)
-		return verb_fail(EXIT_UNSUPPORTED, "check", "cannot try programs", why);
+		return feed_refused("check", types, status, why);
 	return refused ? verb_fail(EXIT_FAILED, "check", "some programs were refused", "see above") : EXIT_DONE;
 }
 
@@ -137,17 +142,17 @@ int verb_check(int argc, char **argv)
 
 	if (outcome)
 		return verb_options_status(outcome);
+	config.types = options.types;
 	if (options.programs)
-		return check_programs();
+		return check_programs(options.types);
 	status = monitor_open(&monitor, &config, why, sizeof(why));
 	if (status)
-		return verb_fail(status == -EPERM || status == -EOPNOTSUPP ? EXIT_UNSUPPORTED : EXIT_FAILED, "check",
-				 "cannot watch", why[0] ? why : strerror(-status));
+		return feed_refused("check", options.types, status, why);
 	choices = monitor_hooks(monitor, &count);
 	if (options.format == REPORT_JSON)
 		print_json(choices, count);
 	else
-		print_table(choices, count);
+		print_table(options.types, choices, count);
 	for (size_t i = 0; i < count; i++)
 		missing += !choices[i].option;
 	monitor_close(monitor);

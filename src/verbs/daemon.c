@@ -36,6 +36,7 @@ static int feed_start(struct daemon *daemon)
 		.ring_bytes = options->ring_bytes,
 		.owner_interval_ns = options->owner_interval_ns,
 		.tier = options->tier,
+		.types = setting_is_wanted(options->types) ? options->types : NULL,
 		.stacks = options->stacks,
 		.observer = &daemon->observer,
 	};
@@ -246,7 +247,12 @@ static int daemon_begin(struct daemon *daemon)
 
 	if (status)
 		return fail("listing the sockets that exist", strerror(-status));
-	log_info("watching; %u connections existed before", tracker_live(daemon->service.tracker));
+	if (daemon->service.lists)
+		log_info("watching; %u connections existed before", tracker_live(daemon->service.tracker));
+	else
+		log_warning("watching; " FEED_LISTS_NOTHING
+			    ": nothing is diagnosed, and a connection whose end is lost "
+			    "stays among the live ones");
 	if (unreachable)
 		log_warning("%u network namespaces could not be entered: their orphans are not known", unreachable);
 	daemon->listed_ns = feature_monotonic_ns();

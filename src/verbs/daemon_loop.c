@@ -132,6 +132,7 @@ static void take_snapshot(void *arg, struct service_status *status)
 		.audit = daemon->audit.counters,
 		.findings = daemon->diagnose.findings,
 		.diagnoses = daemon->diagnose.done,
+		.diagnosing = daemon->service.diagnosis != NULL,
 	};
 	tracker_live_by_state(tracker, status->live_by_state);
 	if (intake_counts(daemon->feed.intake, &status->events, status->delivered))
@@ -160,7 +161,8 @@ void daemon_service(struct daemon *daemon)
 		.tracker = pipeline_tracker(daemon->feed.pipeline),
 		.history_path = daemon->history_path,
 		.context = pipeline_context(daemon->feed.pipeline),
-		.diagnosis = daemon->diagnose.diagnosis,
+		.diagnosis = monitor_lists(daemon->feed.monitor) ? daemon->diagnose.diagnosis : NULL,
+		.lists = monitor_lists(daemon->feed.monitor),
 		.stacks = daemon->settings.options.stacks,
 	};
 }
@@ -239,8 +241,9 @@ static void losses_tell(struct daemon *daemon)
 	uint64_t failures = intake_listing_failures(daemon->feed.intake, &error);
 
 	if (daemon->untold_losses)
-		log_warning("%llu events were lost: sockets are listed anew (a larger --ring-size helps)",
-			    (unsigned long long)daemon->untold_losses);
+		log_warning("%llu events were lost%s (a larger --ring-size helps)",
+			    (unsigned long long)daemon->untold_losses,
+			    daemon->service.lists ? ": sockets are listed anew" : "");
 	if (daemon->untold_stacks)
 		log_warning("%llu stacks were lost: their connections have none (a larger --ring-size helps)",
 			    (unsigned long long)daemon->untold_stacks);
@@ -292,7 +295,8 @@ static void every_second(struct daemon *daemon, uint64_t now_ns)
 		daemon->listing_wanted = false;
 		list_sockets(daemon);
 	}
-	if (daemon_diagnose_is_due(&daemon->diagnose, now_ns, daemon->settings.options.diagnose_interval_ns))
+	if (daemon->service.diagnosis &&
+	    daemon_diagnose_is_due(&daemon->diagnose, now_ns, daemon->settings.options.diagnose_interval_ns))
 		diagnose_begin(daemon);
 }
 

@@ -81,6 +81,7 @@ static const struct option_spec specs[] = {
 	 .names = &hook_tier_names,
 	 AT(tier),
 	 .help = "hooks of this tier only (any: the best that works)"},
+	TYPES_OPTION(offsetof(struct daemon_options, types), " (none)"),
 	{.long_name = "max-connections",
 	 .argument = "COUNT",
 	 .type = OPTION_U32,
@@ -265,6 +266,7 @@ static void defaults_fill(struct daemon_options *options)
 {
 	*options = (struct daemon_options){
 		.log_level = LOG_LEVEL_INFO,
+		.types = OPTION_NONE,
 		.max_connections = 1048576,
 		.settle_ns = NS_PER_S,
 		.owner_interval_ns = 10 * NS_PER_S,

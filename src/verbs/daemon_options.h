@@ -35,6 +35,7 @@ struct daemon_options {
 
 	uint64_t ring_bytes;
 	unsigned tier;
+	const char *types; /* a file of the kernel's types; none: its own */
 	uint32_t max_connections;
 	uint64_t settle_ns, owner_interval_ns, resync_interval_ns, audit_interval_ns;
 

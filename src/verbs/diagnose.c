@@ -163,7 +163,8 @@ static json_t *request_make(const struct diagnose_options *options)
 
 static int round_asked(const struct diagnose_options *options, struct diagnose_show *show)
 {
-	struct ask question = {diagnose_verb.name, options->ask.socket, ASK_QUIET_NS, 0, diagnose_show_line, show};
+	struct ask question = {
+		diagnose_verb.name, options->ask.socket, ASK_QUIET_NS, 0, diagnose_show_line, show, NULL};
 
 	return ask(&question, request_make(options), NULL);
 }
@@ -232,6 +233,9 @@ static int once_open(struct once *once, const struct diagnose_options *options)
 	status = feed_open(&once->feed, &config);
 	if (status)
 		return status;
+	if (!monitor_lists(once->feed.monitor))
+		return verb_fail(EXIT_UNSUPPORTED, diagnose_verb.name, "cannot look",
+				 "this kernel does not let sockets be listed, and all findings rest on that");
 	status = feed_begin(&once->feed, &unreachable);
 	if (!status && unreachable)
 		fprintf(stderr,

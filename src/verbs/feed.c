@@ -11,6 +11,7 @@
 
 #include "core/event_check.h"
 #include "kernel/features.h"
+#include "kernel/types.h"
 #include "verbs/feed.h"
 #include "verbs/verbs.h"
 
@@ -145,12 +146,23 @@ static int monitor_filter_fill(const struct feed *feed, const struct report_filt
 	return 0;
 }
 
+int feed_refused(const char *verb, const char *types, int status, const char *why)
+{
+	bool unsupported = status == -EPERM || status == -EOPNOTSUPP || status == TYPES_UNFIT;
+	char what[256] = "cannot watch";
+
+	if (status == TYPES_UNFIT)
+		snprintf(what, sizeof(what), "--btf %s", types);
+	return verb_fail(unsupported ? EXIT_UNSUPPORTED : EXIT_FAILED, verb, what, why[0] ? why : strerror(-status));
+}
+
 static int monitor_start(struct feed *feed)
 {
 	const struct feed_config *from = &feed->config;
 	struct monitor_config config = {
 		.ring_bytes = (uint32_t)from->ring_bytes,
 		.tier = from->tier,
+		.types = from->types,
 		.stacks = from->stacks,
 		.stray_resets = from->pipeline->events || from->recording || from->observer,
 	};
@@ -163,8 +175,7 @@ static int monitor_start(struct feed *feed)
 		return EXIT_USAGE;
 	status = monitor_open(&feed->monitor, &config, why, sizeof(why));
 	if (status)
-		return verb_fail(status == -EPERM || status == -EOPNOTSUPP ? EXIT_UNSUPPORTED : EXIT_FAILED, from->verb,
-				 "cannot watch", why[0] ? why : strerror(-status));
+		return feed_refused(from->verb, from->types, status, why);
 	status = intake_create(&feed->intake, feed->monitor, &sink, from->owner_interval_ns);
 	return status ? verb_fail(EXIT_FAILED, from->verb, "cannot watch", strerror(-status)) : EXIT_DONE;
 }

@@ -10,6 +10,10 @@
 #include "kernel/intake.h"
 #include "pipeline/pipeline.h"
 
+/* What is said where monitor_lists() is not so. */
+#define FEED_LISTS_NOTHING                                                                                             \
+	"what existed before is not known, for sockets cannot be listed here (lastack check says why)"
+
 /* Who looks on. Each function may be NULL. */
 struct feed_observer {
 	void *arg;
@@ -30,6 +34,7 @@ struct feed_config {
 	uint64_t ring_bytes;
 	uint64_t owner_interval_ns;
 	unsigned tier;                        /* enum hook_tier */
+	const char *types;                    /* a file of the kernel's types, NULL: its own */
 	bool stacks;                          /* also the user stacks of connect() and accept() */
 	const char *recording;                /* path or NULL */
 	const struct feed_observer *observer; /* or NULL; wants resets without a connection */
@@ -63,5 +68,8 @@ int feed_end(struct feed *feed);
 /* Ends the recording, if there is one; afterwards recording_error is final. */
 void feed_recording_finish(struct feed *feed);
 void feed_close(struct feed *feed);
+
+/* Says why monitor_open() or another that asks for types has failed, and returns the exit status. */
+int feed_refused(const char *verb, const char *types, int status, const char *why);
 
 #endif

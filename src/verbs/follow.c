@@ -66,7 +66,7 @@ int verb_follow(int argc, char **argv)
 {
 	struct ask_options options;
 	struct following following = {.options = &options};
-	struct ask question = {"follow", NULL, 0, 0, line_take, &following};
+	struct ask question = {"follow", NULL, 0, 0, line_take, &following, NULL};
 	int first, status, outcome;
 
 	ask_options_init(&options);

@@ -146,7 +146,7 @@ int verb_history(int argc, char **argv)
 {
 	struct ask_options options;
 	struct answer answer = {.options = &options};
-	struct ask question = {"history", NULL, ASK_QUIET_NS, 0, line_take, &answer};
+	struct ask question = {"history", NULL, ASK_QUIET_NS, 0, line_take, &answer, NULL};
 	int first, outcome;
 	bool grouped;
 

@@ -111,6 +111,14 @@ static bool line_take(void *arg, const char *line, size_t length)
 	return ok;
 }
 
+static void end_take(void *arg, const json_t *end)
+{
+	(void)arg;
+	if (json_is_false(json_object_get(end, "older")))
+		fprintf(stderr, "lastack: list: connections older than the daemon are not among them: "
+				"it cannot list sockets on this kernel (lastack check says why)\n");
+}
+
 static void row_write(void *arg, const char *output, size_t length)
 {
 	(void)arg;
@@ -138,7 +146,7 @@ static json_t *request_make(const struct ask_options *options)
 static int list_run(const struct ask_options *options)
 {
 	struct listing listing = {.options = options};
-	struct ask question = {"list", options->socket, ASK_QUIET_NS, 0, line_take, &listing};
+	struct ask question = {"list", options->socket, ASK_QUIET_NS, 0, line_take, &listing, end_take};
 	int status;
 
 	live_line_layout(&listing.layout, options->pipeline.columns);

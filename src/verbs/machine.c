@@ -66,6 +66,7 @@ static const struct option_spec specs[] = {
 	 .minimum = 1,
 	 .offset = AT(watch.duration_ns),
 	 .help = "with --coverage: watch this host for so long, not until Ctrl-C"},
+	TYPES_OPTION(AT(watch.types), ""),
 };
 
 const struct option_verb machine_verb = {

@@ -59,7 +59,7 @@ int verb_show(int argc, char **argv)
 {
 	struct ask_options options;
 	struct showing showing = {.options = &options};
-	struct ask question = {"show", NULL, ASK_QUIET_NS, 0, line_take, &showing};
+	struct ask question = {"show", NULL, ASK_QUIET_NS, 0, line_take, &showing, NULL};
 	int first, status, outcome;
 
 	ask_options_init(&options);

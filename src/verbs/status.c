@@ -44,7 +44,7 @@ static bool line_take(void *arg, const char *line, size_t length)
 int verb_status(int argc, char **argv)
 {
 	struct ask_options options;
-	struct ask question = {"status", NULL, ASK_QUIET_NS, 0, line_take, &options};
+	struct ask question = {"status", NULL, ASK_QUIET_NS, 0, line_take, &options, NULL};
 	int first, outcome;
 
 	ask_options_init(&options);

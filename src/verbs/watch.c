@@ -63,6 +63,7 @@ static const struct option_spec specs[] = {
 	 .names = &hook_tier_names,
 	 .offset = offsetof(struct watch_options, tier),
 	 .help = "hooks of this tier only: any, fentry, kprobe, tracepoint (any: the best that works)"},
+	TYPES_OPTION(offsetof(struct watch_options, types), ""),
 };
 
 /* Both watch alike; they differ in what becomes of what was seen. */
@@ -155,6 +156,7 @@ static int watch_open(struct watch *watch)
 		.ring_bytes = options->ring_bytes,
 		.owner_interval_ns = options->owner_interval_ns,
 		.tier = options->tier,
+		.types = options->types,
 		.recording = options->recording,
 		.observer = options->observer,
 	};
@@ -315,8 +317,11 @@ static int watch_begin(struct watch *watch)
 	if (status)
 		return verb_fail(EXIT_FAILED, watch->verb, "cannot start", strerror(-status));
 	watch->start_ns = feature_monotonic_ns();
-	fprintf(stderr, "lastack: %s: watching; %u connections existed before\n", watch->verb,
-		tracker_live(pipeline_tracker(watch->feed.pipeline)));
+	if (monitor_lists(watch->feed.monitor))
+		fprintf(stderr, "lastack: %s: watching; %u connections existed before\n", watch->verb,
+			tracker_live(pipeline_tracker(watch->feed.pipeline)));
+	else
+		fprintf(stderr, "lastack: %s: watching; " FEED_LISTS_NOTHING "\n", watch->verb);
 	if (unreachable)
 		fprintf(stderr,
 			"lastack: %s: %u network namespaces could not be entered: their orphans are not known\n",

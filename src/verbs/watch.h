@@ -12,7 +12,8 @@ struct watch_options {
 	uint64_t duration_ns; /* 0: until interrupted */
 	uint64_t ring_bytes;
 	uint64_t owner_interval_ns;
-	unsigned tier; /* enum hook_tier */
+	unsigned tier;     /* enum hook_tier */
+	const char *types; /* a file of the kernel's types, NULL: its own */
 	bool only_v4, only_v6;
 	bool legend;                          /* only say what the short words mean */
 	const char *recording;                /* path or NULL */
@@ -23,6 +24,13 @@ struct watch_options {
 };
 
 extern const struct name_table hook_tier_names; /* enum hook_tier */
+
+/* Of every verb that attaches to the kernel and can do without its own types. */
+#define TYPES_OPTION(at, otherwise)                                                                                    \
+	{                                                                                                              \
+		.long_name = "btf", .argument = "FILE", .type = OPTION_STRING, .offset = at,                           \
+		.help = "a file of the kernel's types (BTF), for a kernel without CONFIG_DEBUG_INFO_BTF" otherwise     \
+	}
 
 /* Defaults of every option. */
 void watch_options_init(struct watch_options *options);

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# image.sh KERNEL_DIRECTORY PROGRAM... > FILE: the initial file system of a guest of matrix.sh, gzipped: busybox, guest.sh
-# as its first process, programs with the libraries that they are linked with here (one build for all kernels), and
+# image.sh KERNEL_DIRECTORY PROGRAM|FILE:PATH... > FILE: the initial file system of a guest of matrix.sh, gzipped: busybox,
+# guest.sh as its first process, files at their paths, programs with the libraries that they are linked with here (one build for all kernels), and
 # those modules of the kernel that the live scenarios need, in the order in which they must be loaded.
 set -euo pipefail
 kernel=$1
@@ -14,6 +14,12 @@ cp "$(command -v busybox)" "$root/bin/busybox"
 cp "$(dirname "$0")/guest.sh" "$root/init"
 
 for name; do
+	case $name in
+	*:/*)
+		cp "${name%%:*}" "$root${name#*:}"
+		continue
+		;;
+	esac
 	program=$(command -v "$name")
 	cp -L "$program" "$root/usr/bin/"
 	ldd "$program" | grep -o '/[^ ]*' | while read -r library; do

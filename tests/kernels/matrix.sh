@@ -3,14 +3,15 @@
 # matrix.sh [SUITE...]: lastack on the kernels of several Debian suites, each booted in a virtual machine under
 # software emulation (no KVM needed), with the programs that were built here for this host. In each: all programs
 # loaded and attached on every tier, the same verdicts on each (tiers.c), privileges, the loss identity, probes, the
-# diagnosis, live scenarios (guest.sh). Prints what each kernel's guest said once that has ended, tables (table.sh, also
+# diagnosis, live scenarios (guest.sh). Then each kernel once more, with its own types taken out of it (typeless.sh):
+# lastack must refuse to do without, and go by a file of them. Prints what each kernel's guest said once that has ended, tables (table.sh, also
 # in O/kernels/matrix.md), and closes with "N passed, N failed, N skipped".
 #
-# In: O, the build directory, where kernels and logs are kept too (O/kernels). PARTS, of tiers,system,live, LIVE_SUITES,
+# In: O, the build directory, where kernels and logs are kept too (O/kernels). PARTS, of tiers,system,live,typeless, LIVE_SUITES,
 # the suites in whose guests the live scenarios are played. SECONDS_MAX, the time in which all must be done: what no
 # longer fits is skipped, and said to be. GUESTS at once: one takes a CPU whole.
 set -euo pipefail
-O=${O:-build} PARTS=${PARTS:-tiers,system,live} SECONDS_MAX=${SECONDS_MAX:-900}
+O=${O:-build} PARTS=${PARTS:-tiers,system,live,typeless} SECONDS_MAX=${SECONDS_MAX:-900}
 GUESTS=${GUESTS:-$(nproc)}
 GUEST_SECONDS=900 # some times what a guest takes
 [ $# -gt 0 ] || set -- sid trixie bookworm bullseye # newer ones take longer
@@ -20,12 +21,17 @@ here=$(dirname "$0") kernels=$O/kernels
 . "$here/virtual.sh"
 mkdir -p "$kernels"
 
-# The parts that are played on a suite's kernel.
+# The parts that are played on a suite's kernel as it is.
 parts_of() {
-	case " $LIVE_SUITES " in
-	*" $1 "*) echo "$PARTS" ;;
-	*) echo "${PARTS/,live/}" ;;
-	esac
+	local part parts=
+	for part in ${PARTS//,/ }; do
+		case $part in
+		typeless) ;;
+		live) case " $LIVE_SUITES " in *" $1 "*) parts+=,live ;; esac ;;
+		*) parts+=,$part ;;
+		esac
+	done
+	echo "${parts#,}"
 }
 
 # Every verdict in a guest's log is told again, under the name of its kernel; of the live scenarios, which are many,
@@ -52,9 +58,44 @@ results() {
 	done
 }
 
+# boot_twice KERNEL IMAGE INITRAMFS LOG PARTS: a guest whose parts are played to their end, or why not
+boot_twice() {
+	local kernel=$1 image=$2 initramfs=$3 log=$4 parts=$5 try seconds
+	for try in 1 2 3; do
+		seconds=$((SECONDS_MAX - SECONDS))
+		if [ "$seconds" -lt 60 ]; then
+			echo "skip $kernel $parts: the $SECONDS_MAX seconds for all kernels are over"
+			return 1
+		elif [ "$try" = 3 ]; then
+			echo "FAIL $kernel $parts: the guest does not boot or breaks down, tried twice: see $log"
+			return 1
+		fi
+		[ "$seconds" -lt "$GUEST_SECONDS" ] || seconds=$GUEST_SECONDS
+		! boot "$image" "$initramfs" 1024 "$seconds" "$log" "parts=$parts" || break
+	done
+	results "$kernel" "$log" "$parts"
+}
+
+# The same kernel without types of its own, and they as a file.
+typeless_run() {
+	local suite=$1 kernel=$2 image=$3 log=$kernels/$1-typeless.log why
+	if [ "$(printf '%s\n5.19\n' "$kernel" | sort -V | head -1)" != 5.19 ]; then
+		echo "skip $kernel typeless: before 5.19 a kernel whose types lack those of its maps takes no program at all"
+		return
+	fi
+	if ! why=$("$here/typeless.sh" "$image" "$kernels/$suite.typeless" "$kernels/$suite.types" 2>&1); then
+		echo "skip $kernel typeless: ${why##*$'\n'}"
+		return
+	fi
+	PATH=$O:$PATH "$here/image.sh" "$kernels/$suite" lastack tiers "$kernels/$suite.types:/types" \
+		> "$kernels/$suite.initramfs"
+	boot_twice "$kernel-typeless" "$kernels/$suite.typeless" "$kernels/$suite.initramfs" "$log" typeless || true
+	rm -f "$kernels/$suite.typeless" "$kernels/$suite.types"
+}
+
 kernel_run() {
-	local suite=$1 found release image kernel log seconds try parts
-	rm -f "$kernels/$suite.log"
+	local suite=$1 found release image kernel log parts
+	rm -f "$kernels/$suite.log" "$kernels/$suite-typeless.log"
 	if ! found=$("$here/fetch.sh" "$kernels" "$suite" 2>&1); then
 		echo "skip $suite: ${found##*$'\n'}"
 		return
@@ -62,23 +103,14 @@ kernel_run() {
 	read -r release image <<< "$found"
 	kernel=${release%%[-+]*} log=$kernels/$suite.log parts=$(parts_of "$suite")
 	echo "== $suite: $release"
-	case ,$PARTS, in *,live,*) [ "$parts" = "$PARTS" ] ||
-		echo "skip $kernel live: only asked for on $LIVE_SUITES, to save time" ;; esac
-	PATH=$O:$PATH "$here/image.sh" "$kernels/$suite" lastack tiers system live ip nft setpriv \
-		> "$kernels/$suite.initramfs"
-	for try in 1 2 3; do
-		seconds=$((SECONDS_MAX - SECONDS))
-		if [ "$seconds" -lt 60 ]; then
-			echo "skip $kernel: the $SECONDS_MAX seconds for all kernels are over"
-			return
-		elif [ "$try" = 3 ]; then
-			echo "FAIL $kernel: the guest does not boot or breaks down, tried twice: see $log"
-			return
-		fi
-		[ "$seconds" -lt "$GUEST_SECONDS" ] || seconds=$GUEST_SECONDS
-		! boot "$image" "$kernels/$suite.initramfs" 1024 "$seconds" "$log" "parts=$parts" || break
-	done
-	results "$kernel" "$log" "$parts"
+	case ,$PARTS, in *,live,*) case ,$parts, in *,live,*) ;; *)
+		echo "skip $kernel live: only asked for on $LIVE_SUITES, to save time" ;; esac ;; esac
+	if [ -n "$parts" ]; then
+		PATH=$O:$PATH "$here/image.sh" "$kernels/$suite" lastack tiers system live ip nft setpriv \
+			> "$kernels/$suite.initramfs"
+		boot_twice "$kernel" "$image" "$kernels/$suite.initramfs" "$log" "$parts" || return 0
+	fi
+	case ,$PARTS, in *,typeless,*) typeless_run "$suite" "$kernel" "$image" ;; esac
 	echo "$kernel was done after $SECONDS s"
 }
 

@@ -46,11 +46,16 @@ echo "The same connections told on every tier, each forced by \`--tier\` (times 
 echo
 echo "| kernel | tier | ends told right | transitions | violations | gaps | generated | delivered | lost | filtered | load ms |"
 echo "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |"
-for log; do
-	awk -v kernel="$(release "$log")" '$1 == "figures" {
+# figures LOG WORDS: of one guest's tiers, a row each; the words stand behind the kernel's name
+figures() {
+	[ ! -e "$1" ] || awk -v kernel="$(release "$1")$2" '$1 == "figures" {
 		printf "| %s | %s | %s of %s | %s | %s | %s | %s | %s | %s | %s | %s |\n", kernel, $2, $4, $3, $5, $6, $7, $8, $9,
 			$10, $11, $12
-	}' "$log"
+	}' "$1"
+}
+for log; do
+	figures "$log" ""
+	figures "${log%.log}-typeless.log" " without types"
 done
 echo
 echo "Live scenarios, each over IPv4 and IPv6, on the best tier of each kernel:"

@@ -2,14 +2,16 @@
 /*
  * tiers.c: do all hook tiers tell the same? Has the connections of plays.c played once for each tier with
  * `lastack live --tier T` beside them, and compares what was said of each end: with what is true, and
- * between the tiers. Nothing that was played may violate the reference machine.
+ * between the tiers. Nothing that was played may violate the reference machine. The last tiers go by a file of types
+ * (--btf), and are played where the kernel's own cannot be found any more.
  *
  * Made for a virtual machine that holds little more than a kernel, this program and lastack: no nftables, no
  * modules. Works in a network namespace of its own.
  *
- * Usage: tiers LASTACK [TIER...]. Prints a line a test, "ok NAME", "FAIL NAME: why" or "skip NAME: why", and for
- * each tier a line of figures, for the table of matrix.sh. Exit status 0: all tiers told the truth; 1: not;
- * 2: the play itself went wrong.
+ * Usage: tiers LASTACK [FILE]. FILE: the types of a kernel that holds none, on which lastack has to refuse to do
+ * without; only the tiers that go by it are played then. Prints a line a test, "ok NAME", "FAIL NAME: why" or "skip
+ * NAME: why", and for each tier a line of figures, for the table of matrix.sh. Exit status 0: all tiers told the truth;
+ * 1: not; 2: the play itself went wrong.
  */
 #include "plays.h"
 
@@ -24,6 +26,8 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
@@ -33,10 +37,22 @@
 
 #define SETTLE_S   3 /* lastack holds reports back for a second where a minisock lives on */
 #define TEXT_BYTES 192
-#define TIERS_MAX  16
+
+#define KERNEL_TYPES "/sys/kernel/btf/vmlinux"
+
+static const struct tier {
+	const char *name, *tier; /* as --tier takes it */
+	bool by_file;
+} tiers[] = {
+	{"tracepoint", "tracepoint", false},     {"kprobe", "kprobe", false},     {"fentry", "fentry", false},
+	{"file:tracepoint", "tracepoint", true}, {"file:kprobe", "kprobe", true},
+};
+
+#define TIERS (sizeof(tiers) / sizeof(tiers[0]))
 
 struct verdict {
 	char text[TEXT_BYTES];  /* must be the same in all tiers */
+	char ended[64];         /* its TIME_WAIT: the same in all tiers that can join it */
 	char owner[TEXT_BYTES]; /* may differ: no tier but fentry sees who accepts */
 	char cause[64];
 	double start_us, revision;
@@ -44,7 +60,8 @@ struct verdict {
 };
 
 struct result {
-	const char *tier;
+	const char *tier; /* its name */
+	bool joins;  /* minisocks: not where keys are addresses, for then they have others than their connections */
 	ino_t netns; /* that of the plays: others may be at work on this host */
 	struct verdict verdict[PLAYS][ENDS];
 	long load_ms; /* until it watches */
@@ -55,8 +72,6 @@ struct result {
 	unsigned ends, equal;
 };
 
-/* Up to 5.11 keys are addresses, and a minisock has another than its connection had. */
-static bool minisocks_join = true;
 static unsigned faults;
 
 static void passed(const char *tier, const char *name)
@@ -84,7 +99,7 @@ static const char *value(const json_t *report, const char *group, const char *na
 
 static void verdict_take(struct verdict *verdict, const json_t *report)
 {
-	char a[64], b[64], c[64], d[64], e[64], f[64] = "-", g[64];
+	char a[64], b[64], c[64], d[64], e[64], g[64];
 	double start_us = json_number_value(json_object_get(report, "start_us"));
 	double revision = json_number_value(json_object_get(report, "revision"));
 
@@ -95,12 +110,11 @@ static void verdict_take(struct verdict *verdict, const json_t *report)
 	verdict->start_us = start_us;
 	verdict->revision = revision;
 	value(report, NULL, "cause", verdict->cause);
-	if (minisocks_join)
-		value(report, "time_wait", "ended", f);
-	snprintf(verdict->text, TEXT_BYTES, "%s/%s by %s how %s error %s, probes_sent %s, time_wait %s",
+	value(report, "time_wait", "ended", verdict->ended);
+	snprintf(verdict->text, TEXT_BYTES, "%s/%s by %s how %s error %s, probes_sent %s",
 		 value(report, NULL, "class", a), verdict->cause, value(report, NULL, "initiator", b),
 		 value(report, NULL, "how", c), value(report, NULL, "error", d),
-		 value(report, "keepalive", "probes_sent", e), f);
+		 value(report, "keepalive", "probes_sent", e));
 	snprintf(verdict->owner, TEXT_BYTES, "%s by %s, %s", value(report, "process", "comm", a),
 		 value(report, "process", "source", b), value(report, NULL, "completeness", g));
 }
@@ -189,7 +203,7 @@ static long now_ms(void)
 	return now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-static pid_t lastack_start(const char *lastack, const char *tier, int reports, int messages)
+static pid_t lastack_start(const char *lastack, const struct tier *tier, const char *types, int reports, int messages)
 {
 	pid_t pid = must(fork(), "fork");
 
@@ -197,11 +211,12 @@ static pid_t lastack_start(const char *lastack, const char *tier, int reports, i
 		return pid;
 	dup2(reports, STDOUT_FILENO);
 	dup2(messages, STDERR_FILENO);
-	execl(lastack, lastack, "live", "-o", "json", "--tier", tier, NULL);
+	execl(lastack, lastack, "live", "-o", "json", "--tier", tier->tier, tier->by_file ? "--btf" : NULL, types,
+	      NULL);
 	_exit(127);
 }
 
-static void tier_run(const char *lastack, struct result *result)
+static void tier_run(const char *lastack, const struct tier *tier, const char *types, struct result *result)
 {
 	int reports = must(memfd_create("reports", MFD_CLOEXEC), "memfd_create"), messages[2], status;
 	long start_ms = now_ms();
@@ -211,7 +226,7 @@ static void tier_run(const char *lastack, struct result *result)
 	printf("== tier %s\n", result->tier);
 	fflush(stdout);
 	must(pipe2(messages, O_CLOEXEC), "pipe");
-	pid = lastack_start(lastack, result->tier, reports, messages[1]);
+	pid = lastack_start(lastack, tier, types, reports, messages[1]);
 	close(messages[1]);
 	file = fdopen(messages[0], "r");
 	if (!file || !messages_show(result, file, "watching")) {
@@ -243,20 +258,28 @@ static const char *verdict_fault(const struct result *first, struct result *resu
 	static const char *const end_names[ENDS] = {"client", "server"};
 	static char why[3 * TEXT_BYTES];
 	const struct verdict *verdict = &result->verdict[play][end];
-	const char *cause = plays[play].cause[end], *other = first->verdict[play][end].text;
+	const struct verdict *other = &first->verdict[play][end];
+	const char *cause = plays[play].cause[end];
+	bool alike = true;
 
 	if (!cause)
 		return NULL;
-	if (!minisocks_join && end == CLIENT && plays[play].cause[CLIENT_WITHOUT_MINISOCK])
+	if (!result->joins && end == CLIENT && plays[play].cause[CLIENT_WITHOUT_MINISOCK]) {
 		cause = plays[play].cause[CLIENT_WITHOUT_MINISOCK];
+		alike = !first->joins;
+	}
 	result->ends++;
 	if (!verdict->told)
 		snprintf(why, sizeof(why), "%s: no report", end_names[end]);
 	else if (strcmp(verdict->cause, cause))
 		snprintf(why, sizeof(why), "%s: not %s but %s (%s)", end_names[end], cause, verdict->text,
 			 verdict->owner);
-	else if (strcmp(verdict->text, other))
-		snprintf(why, sizeof(why), "%s: %s, but %s says %s", end_names[end], verdict->text, first->tier, other);
+	else if (alike && strcmp(verdict->text, other->text))
+		snprintf(why, sizeof(why), "%s: %s, but %s says %s", end_names[end], verdict->text, first->tier,
+			 other->text);
+	else if (result->joins && strcmp(verdict->ended, other->ended))
+		snprintf(why, sizeof(why), "%s: TIME_WAIT ended: %s, but %s says %s", end_names[end], verdict->ended,
+			 first->tier, other->ended);
 	else
 		return result->equal++, NULL;
 	return why;
@@ -287,21 +310,21 @@ static void tier_check(const struct result *first, struct result *result)
 	       result->lost, result->filtered, result->load_ms);
 }
 
-/* `lastack check` ends with 1 where a hook is missing, and has said then what is lost. */
-static void check_run(const char *lastack, const char *name, const char *argument, int status_max)
+/* `lastack check` ends with 1 where a hook is missing, and has said then what is lost; 3 where nothing can be done. */
+static void check_run(const char *lastack, const char *name, const char *const words[3], int status_min, int status_max)
 {
 	pid_t pid = must(fork(), "fork");
 	char why[64];
 	int status;
 
 	if (!pid) {
-		execl(lastack, lastack, "check", argument, NULL);
+		execl(lastack, lastack, "check", words[0], words[1], words[2], NULL);
 		_exit(127);
 	}
 	waitpid(pid, &status, 0);
 	status = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 	snprintf(why, sizeof(why), "exit status %d", status);
-	if (status > status_max)
+	if (status < status_min || status > status_max)
 		failed("check", name, why);
 	else
 		passed("check", name);
@@ -346,29 +369,57 @@ static ino_t world_make(void)
 	return namespace.st_ino;
 }
 
+/* What the kernel holds, as a file. Then nobody finds it there any more. */
+static const char *types_take(void)
+{
+	static const char copy[] = "/tmp/lastack-types";
+	int from = must(open(KERNEL_TYPES, O_RDONLY | O_CLOEXEC), KERNEL_TYPES);
+	int to = must(open(copy, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644), copy);
+
+	while (must((int)sendfile(to, from, NULL, 1 << 20), copy) > 0)
+		;
+	close(from);
+	close(to);
+	must(unshare(CLONE_NEWNS), "a mount namespace");
+	must(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), "/");
+	must(mount("none", "/sys/kernel/btf", "tmpfs", 0, NULL), "/sys/kernel/btf");
+	return copy;
+}
+
 int main(int argc, char **argv)
 {
-	static const char *const all[] = {"tracepoint", "kprobe", "fentry"};
-	static struct result results[TIERS_MAX];
-	size_t tiers = argc > 2 ? (size_t)argc - 2 : sizeof(all) / sizeof(all[0]);
+	static struct result results[TIERS];
+	const char *types = argc > 2 ? argv[2] : NULL;
+	size_t first = 0;
 	ino_t netns;
 
-	if (argc < 2 || tiers > TIERS_MAX) {
-		fprintf(stderr, "usage: tiers LASTACK [TIER...]\n");
+	if (argc < 2) {
+		fprintf(stderr, "usage: tiers LASTACK [FILE]\n");
 		return 2;
 	}
+	while (types && !tiers[first].by_file)
+		first++;
 	netns = world_make();
-	check_run(argv[1], "programs", "--programs", 0);
-	check_run(argv[1], "hooks", NULL, 1);
-	minisocks_join = kernel_is_from(5, 12);
-	if (!minisocks_join)
-		printf("skip minisocks: this kernel has no cookies for BPF programs: what they meet cannot be told\n");
-	for (size_t i = 0; i < tiers; i++) {
-		results[i].tier = argc > 2 ? argv[i + 2] : all[i];
-		results[i].netns = netns;
-		tier_run(argv[1], &results[i]);
+	if (!types) {
+		check_run(argv[1], "programs", (const char *const[]){"--programs", NULL, NULL}, 0, 0);
+		check_run(argv[1], "hooks", (const char *const[]){NULL, NULL, NULL}, 0, 1);
 	}
-	for (size_t i = 0; i < tiers; i++)
-		tier_check(&results[0], &results[i]);
+	if (!kernel_is_from(5, 12))
+		printf("skip minisocks: this kernel has no cookies for BPF programs: what they meet cannot be told\n");
+	for (size_t i = first; i < TIERS; i++) {
+		if (tiers[i].by_file && (i == first || !tiers[i - 1].by_file)) {
+			if (!types)
+				types = types_take();
+			check_run(argv[1], "types_missing", (const char *const[]){NULL, NULL, NULL}, 3, 3);
+			check_run(argv[1], "programs_by_file", (const char *const[]){"--programs", "--btf", types}, 0,
+				  0);
+		}
+		results[i].tier = tiers[i].name;
+		results[i].joins = !tiers[i].by_file && kernel_is_from(5, 12);
+		results[i].netns = netns;
+		tier_run(argv[1], &tiers[i], types, &results[i]);
+	}
+	for (size_t i = first; i < TIERS; i++)
+		tier_check(&results[first], &results[i]);
 	return faults != 0;
 }

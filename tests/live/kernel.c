@@ -53,14 +53,15 @@ static bool hook_is(const char *line, const char *hook)
 	return attached;
 }
 
-int kernel_ask(const char *lastack)
+int kernel_ask(const char *lastack, const char *types)
 {
-	char command[4200], line[1024];
+	char command[8400], line[1024];
 	bool hook = false;
 	size_t lines = 0;
 	FILE *check;
 
-	snprintf(command, sizeof(command), "'%s' check -o json", lastack);
+	snprintf(command, sizeof(command), "'%s' check -o json %s%s%s", lastack, types ? "--btf '" : "",
+		 types ? types : "", types ? "'" : "");
 	check = popen(command, "r");
 	if (!check)
 		return -errno;
@@ -71,6 +72,7 @@ int kernel_ask(const char *lastack)
 		return -EIO;
 	for (size_t i = 0; i < KERNEL_FACTS; i++)
 		shown[i] = facts[i].major && kernel_is_from(facts[i].major, facts[i].minor) != facts[i].ended;
+	shown[KERNEL_COOKIES] &= !types; /* the helper that gives them wants a typed socket */
 	shown[KERNEL_TIME_WAIT_ENDS] = hook && shown[KERNEL_COOKIES];
 	return 0;
 }

@@ -18,8 +18,11 @@ enum kernel_fact {
 	KERNEL_FACTS
 };
 
-/* Asks lastack which hooks it has here; must come first. 0 or -errno. */
-int kernel_ask(const char *lastack);
+/*
+ * Asks lastack which hooks it has here; must come first. types: a file of types that it is given (--btf), or NULL. 0 or
+ * -errno.
+ */
+int kernel_ask(const char *lastack, const char *types);
 bool kernel_shows(enum kernel_fact fact);
 /* A line for each fact that is missing here, and what follows from that. */
 void kernel_print_missing(void);

@@ -30,7 +30,7 @@
 #define BEARABLE_LOSS_SHARE 500
 
 struct options {
-	const char *only, *lastack, *log_path;
+	const char *only, *lastack, *types, *log_path;
 	int family; /* 4, 6, or 0: both */
 	int jobs;
 	bool list, no_monitor, apart, global;
@@ -152,6 +152,7 @@ static void run_start(struct session *session, struct run *run)
 				    .family = run->family,
 				    .monitored = !session->options.no_monitor,
 				    .lastack = session->options.lastack,
+				    .types = session->options.types,
 				    .apart = session->options.apart,
 				    .text = run->text};
 		play_run(&play, run->number, session->log_fd);
@@ -275,7 +276,8 @@ static void session_start_monitor(struct session *session)
 {
 	char live[] = "live", output[] = "-o", format[] = "json";
 	char *path = strdup(session->options.lastack);
-	char *argv[] = {path, live, output, format, NULL};
+	char btf[] = "--btf", *types = strdup(session->options.types ? session->options.types : "");
+	char *argv[] = {path, live, output, format, *types ? btf : NULL, types, NULL};
 	session->log_fd = log_open(&session->options);
 	int error = monitor_start(&session->monitor, argv, session->log_fd);
 	if (error) {
@@ -283,27 +285,35 @@ static void session_start_monitor(struct session *session)
 		exit(1);
 	}
 	free(path);
+	free(types);
 }
 
 static void usage(FILE *out)
 {
 	fprintf(out, "usage: live [--only ID|NAME,...] [--family 4|6] [-j JOBS] [--no-monitor|--apart] [--global]\n"
-		     "            [--lastack PATH] [--log FILE] [--list]\n"
+		     "            [--lastack PATH] [--btf FILE] [--log FILE] [--list]\n"
 		     "  --no-monitor  play the cases and check what the sockets saw, without lastack\n"
 		     "  --apart       one lastack for each test, which sees nothing else: for a busy host\n"
 		     "  --global      also those that change a limit of the whole host for a moment\n"
 		     "  --lastack     the program to test (else $LASTACK, else build/lastack)\n"
+		     "  --btf         have it read the kernel by the types in this file\n"
 		     "  --log         keep the reports in a file\n");
 }
 
 static void options_parse(struct options *options, int argc, char **argv)
 {
 	static const struct option names[] = {
-		{"only", required_argument, NULL, 'o'},    {"family", required_argument, NULL, 'f'},
-		{"lastack", required_argument, NULL, 'l'}, {"log", required_argument, NULL, 'L'},
-		{"no-monitor", no_argument, NULL, 'n'},    {"global", no_argument, NULL, 'g'},
-		{"list", no_argument, NULL, 't'},          {"help", no_argument, NULL, 'h'},
-		{"apart", no_argument, NULL, 'a'},         {0},
+		{"only", required_argument, NULL, 'o'},
+		{"family", required_argument, NULL, 'f'},
+		{"lastack", required_argument, NULL, 'l'},
+		{"log", required_argument, NULL, 'L'},
+		{"no-monitor", no_argument, NULL, 'n'},
+		{"global", no_argument, NULL, 'g'},
+		{"list", no_argument, NULL, 't'},
+		{"help", no_argument, NULL, 'h'},
+		{"apart", no_argument, NULL, 'a'},
+		{"btf", required_argument, NULL, 'b'},
+		{0},
 	};
 	const char *from_environment = getenv("LASTACK");
 	*options = (struct options){.jobs = JOBS_DEFAULT,
@@ -313,6 +323,7 @@ static void options_parse(struct options *options, int argc, char **argv)
 		case 'o': options->only = optarg; break;
 		case 'f': options->family = atoi(optarg); break;
 		case 'l': options->lastack = optarg; break;
+		case 'b': options->types = optarg; break;
 		case 'L': options->log_path = optarg; break;
 		case 'n': options->no_monitor = true; break;
 		case 'a': options->apart = true; break;
@@ -344,7 +355,7 @@ int main(int argc, char **argv)
 		fprintf(stderr, "live: needs root, for network namespaces and for lastack\n");
 		return 1;
 	}
-	if (!session.options.no_monitor && kernel_ask(session.options.lastack)) {
+	if (!session.options.no_monitor && kernel_ask(session.options.lastack, session.options.types)) {
 		fprintf(stderr, "live: %s check does not tell which hooks there are\n", session.options.lastack);
 		return 1;
 	}

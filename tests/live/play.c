@@ -120,12 +120,25 @@ void play_run(struct play *play, unsigned number, int report_log_fd)
 void play_watch_alone(struct play *play, const char *settle_s)
 {
 	static struct monitor monitor;
-	char path[4096], words[][16] = {"live", "-o", "json", "--settle", "", "--netns", "", "--netns", ""};
-	char *argv[] = {path,     words[0], words[1], words[2], words[3], words[4],
-			words[5], words[6], words[7], words[8], NULL};
+	char path[4096], types[4096],
+		btf[] = "--btf", words[][16] = {"live", "-o", "json", "--settle", "", "--netns", "", "--netns", ""};
+	char *argv[] = {path,
+			words[0],
+			words[1],
+			words[2],
+			words[3],
+			words[4],
+			words[5],
+			words[6],
+			words[7],
+			words[8],
+			play->types ? btf : NULL,
+			types,
+			NULL};
 	if (!play->monitored)
 		return;
 	snprintf(path, sizeof(path), "%s", play->lastack);
+	snprintf(types, sizeof(types), "%s", play->types ? play->types : "");
 	snprintf(words[4], sizeof(words[4]), "%s", settle_s);
 	snprintf(words[6], sizeof(words[6]), "%u", play->world.netns_inode[CLIENT]);
 	snprintf(words[8], sizeof(words[8]), "%u", play->world.netns_inode[SERVER]);

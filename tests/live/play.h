@@ -51,6 +51,7 @@ struct play {
 	int family;
 	bool monitored;
 	const char *lastack; /* the program, for a test that needs one of its own */
+	const char *types;   /* for its --btf, or NULL */
 	bool apart;          /* every test has one of its own */
 	struct world world;
 	struct actor actor[ENDS];
@@ -63,7 +64,7 @@ struct play {
 
 /*
  * Runs a test to its end in the calling process; never returns. The caller sets test, family, text,
- * monitored, lastack and apart; number decides about the ports, the log is that of the common lastack.
+ * monitored, lastack, types and apart; number decides about the ports, the log is that of the common lastack.
  */
 _Noreturn void play_run(struct play *play, unsigned number, int report_log_fd);
 

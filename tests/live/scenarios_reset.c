@@ -150,7 +150,8 @@ static void server_meets_reset_after_close(struct play *play, const struct conne
 /* The reset is the minisock's. Where nobody tells of it, the peer seems not to have closed yet. */
 static const char *cause_of_data_to_minisock(void)
 {
-	bool told = kernel_shows(KERNEL_RESET_REASONS) || kernel_shows(KERNEL_TIME_WAIT_ENDS);
+	bool told = kernel_shows(KERNEL_COOKIES) &&
+		    (kernel_shows(KERNEL_RESET_REASONS) || kernel_shows(KERNEL_TIME_WAIT_ENDS));
 	return told ? "rst_sent_data_after_close" : "fin_local_first";
 }
 

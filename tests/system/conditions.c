@@ -7,10 +7,9 @@
 #include "system.h"
 
 #include <errno.h>
-#include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
-#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
@@ -121,51 +120,6 @@ static void pid_namespace(void)
 	CHECK(program_run(&program, lastack_path(), "live", "-d", "0.1") == 0 &&
 		      text_has(program.errors, "lastack: live: not in the host's pid namespace: "),
 	      "%s", text_of(program.errors));
-}
-
-/* ---- kernel_without_btf ---------------------------------------------------------------------------- */
-
-/* As on a kernel without CONFIG_DEBUG_INFO_BTF: the file of its types holds nothing. */
-static void btf_hide(void)
-{
-	static const char types[] = "/sys/kernel/btf/vmlinux";
-	char path[128];
-	int empty;
-
-	snprintf(path, sizeof(path), "%s/types", test_directory());
-	empty = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
-	CHECK(empty >= 0 && !close(empty), "%s: %s", path, strerror(errno));
-	CHECK(!unshare(CLONE_NEWNS) && !mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), "unshare: %s",
-	      strerror(errno));
-	CHECK(!mount(path, types, NULL, MS_BIND, NULL), "%s: %s", types, strerror(errno));
-}
-
-static void kernel_without_btf(void)
-{
-	static const char *const commands[][3] = {
-		{"live"},
-		{"check"},
-		{"check", "--programs"},
-		{"record", "/dev/null"},
-		{"audit"},
-		{"diagnose", "--once"},
-	};
-	struct program program;
-	char words[64];
-
-	btf_hide();
-	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
-		program_plan(&program, lastack_path(), NULL);
-		for (size_t k = 0; commands[i][k]; k++)
-			program_word(&program, commands[i][k]);
-		program_start(&program);
-		snprintf(words, sizeof(words), "lastack: %s: ", commands[i][0]);
-		CHECK(program_exit(&program) == 3, "'%s' ends with %d", program_words(&program),
-		      program_exit(&program));
-		CHECK(text_has(program.errors, words) && text_has(program.errors, "no BTF") &&
-			      text_has(program.errors, "CONFIG_DEBUG_INFO_BTF"),
-		      "'%s' says: %s", program_words(&program), text_of(program.errors));
-	}
 }
 
 /* ---- wrong_use ------------------------------------------------------------------------------------- */
@@ -384,7 +338,6 @@ static void endings(void)
 const struct test condition_tests[] = {
 	{"privileges", privileges},
 	{"pid_namespace", pid_namespace},
-	{"kernel_without_btf", kernel_without_btf},
 	{"wrong_use", wrong_use},
 	{"endings", endings},
 	{0},

@@ -53,6 +53,8 @@ static void live_is_told(const struct pair *pair)
 	CHECK(daemon_ask(&show, &place, "show", cookie_text(pair->client_cookie), NULL) == 0, "%s",
 	      text_of(show.errors));
 	CHECK(text_has(show.output, "ESTABLISHED"), "%s", text_of(show.output));
+	CHECK(daemon_ask(&show, &place, "list", NULL) == 0 && !text_has(show.errors, "older than the daemon"),
+	      "sockets can be listed here: %s", text_of(show.errors));
 }
 
 static void end_is_told(const struct pair *pair, struct program *follow)

@@ -216,7 +216,15 @@ static const char *check_diagnose(struct program *program, int status, const cha
 	return "it claims success, and does not tell of the leak and whose it is";
 }
 
+/* With the kernel's types from a file, though this kernel has them. */
+static void plan_types(struct program *program)
+{
+	program_word(program, "--btf");
+	program_word(program, "/sys/kernel/btf/vmlinux");
+}
+
 static const struct subject check_subject = {.verb = "check", .plan = plan_check, .check = check_lines};
+static const struct subject types_subject = {.verb = "check", .plan = plan_types, .check = check_lines};
 static const struct subject audit_subject = {.verb = "audit", .plan = plan_audit, .check = check_audit};
 static const struct subject diagnose_subject = {.verb = "diagnose", .plan = plan_diagnose, .check = check_diagnose};
 
@@ -230,6 +238,16 @@ static void leak_make(void)
 static void calls_check(void)
 {
 	sweep_calls(&check_subject, 16);
+}
+
+static void calls_types(void)
+{
+	sweep_calls(&types_subject, 16);
+}
+
+static void memory_types(void)
+{
+	sweep_memory(&types_subject, 12);
 }
 
 static void calls_audit(void)
@@ -268,9 +286,11 @@ const struct test fault_sweep_tests[] = {
 	{"faults_calls_audit", calls_audit},
 	{"faults_memory_live", memory_live},
 	{"faults_calls_diagnose", calls_diagnose},
+	{"faults_calls_types", calls_types},
 	{"faults_memory_check", memory_check},
 	{"faults_memory_record", memory_record},
 	{"faults_memory_audit", memory_audit},
 	{"faults_memory_diagnose", memory_diagnose},
+	{"faults_memory_types", memory_types},
 	{0},
 };

@@ -51,7 +51,7 @@ static const struct test *const tables[] = {
 	daemon_client_tests, diagnose_tests,       diagnose_stacks_tests, diagnose_network_tests,
 	diagnose_peer_tests, diagnose_limit_tests, diagnose_owner_tests,  probe_tests,
 	daemon_hook_tests,   probe_end_tests,      fault_sweep_tests,     fault_daemon_tests,
-	fault_asker_tests,   fault_live_tests,     fault_link_tests,
+	fault_asker_tests,   fault_live_tests,     fault_link_tests,      types_tests,
 };
 
 static struct slot *own_slot; /* in the process of a test */
@@ -256,9 +256,15 @@ static size_t runs_plan(struct run *runs, const char *only)
 	size_t count = 0;
 
 	for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++)
-		for (const struct test *test = tables[i]; test->name; test++)
-			if (is_wanted(only, test->name) && count < TESTS_MAX)
-				runs[count++].test = test;
+		for (const struct test *test = tables[i]; test->name; test++) {
+			if (!is_wanted(only, test->name))
+				continue;
+			if (count == TESTS_MAX) {
+				fprintf(stderr, "system: more than %d tests: raise TESTS_MAX\n", TESTS_MAX);
+				exit(2);
+			}
+			runs[count++].test = test;
+		}
 	return count;
 }
 

@@ -27,7 +27,7 @@ extern const struct test loss_tests[], start_tests[], owner_tests[], recording_t
 	daemon_hook_tests[], daemon_store_tests[], daemon_client_tests[], diagnose_tests[], diagnose_stacks_tests[],
 	diagnose_network_tests[], diagnose_peer_tests[], diagnose_limit_tests[], diagnose_owner_tests[], probe_tests[],
 	probe_end_tests[], fault_sweep_tests[], fault_daemon_tests[], fault_asker_tests[], fault_live_tests[],
-	fault_link_tests[];
+	fault_link_tests[], types_tests[];
 
 /* ---- verdicts: both end the process of the test */
 _Noreturn void test_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));

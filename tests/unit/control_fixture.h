@@ -96,6 +96,7 @@ static inline void control_begin(void)
 		.refresh = service_refresh,
 		.tracker = s.fixture.tracker,
 		.context = &s.context,
+		.lists = true,
 	};
 	if (control_open(&s.control, &config, &s.service, why, sizeof(why)))
 		fail_msg("%s", why);

@@ -43,7 +43,8 @@ static inline void sample_service_init(struct sample_service *sample)
 			   .hook_count = 2,
 			   .has_writer = true,
 			   .has_history = true,
-			   .audit = sample->audit},
+			   .audit = sample->audit,
+			   .diagnosing = true},
 		.hooks = {{"state change", "tp_btf/inet_sock_set_state", "tracepoint"}, {"probe", NULL, NULL}},
 	};
 	for (unsigned i = 0; i < AUDIT_COUNTERS; i++)

@@ -435,6 +435,17 @@ static void findings_are_shown(void **state)
 	check_line(shown, "lastack_diagnoses_total 6");
 }
 
+static void no_findings_where_nothing_is_diagnosed(void **state)
+{
+	const char *shown;
+
+	(void)state;
+	sample.status.diagnosing = false;
+	shown = render();
+	assert_null(strstr(shown, "lastack_finding"));
+	check_line(shown, "lastack_diagnoses_total 0");
+}
+
 static void what_runs_is_shown(void **state)
 {
 	const char *shown = render();
@@ -617,6 +628,7 @@ int main(void)
 		SAMPLED(one_state_of_the_history_holds),
 		SAMPLED(the_audit_is_shown_by_counter),
 		SAMPLED(findings_are_shown),
+		SAMPLED(no_findings_where_nothing_is_diagnosed),
 		SAMPLED(what_runs_is_shown),
 		SAMPLED(the_process_is_measured),
 		SAMPLED(labels_are_escaped),
