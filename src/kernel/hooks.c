@@ -12,22 +12,38 @@
 #include "kernel/features.h"
 #include "kernel/hooks.h"
 
+/* A kfunc of programs that keep their CPU to the end (bpf/copies.bpf.h), where the kernel would take it away. */
+#define KEEPS_CPU "bpf_local_irq_save"
+
 #define TRACEPOINT(name, count, program)                                                                               \
 	{                                                                                                              \
 		TIER_TRACEPOINT, name, count, {program, NULL}, NULL                                                    \
 	}
-/* With a second copy behind it, for events that interrupt the first (bpf/emit.bpf.h). */
+/* With copies behind it, for events that interrupt the first (bpf/copies.bpf.h). */
 #define TRACEPOINT_PAIR(name, count, program)                                                                          \
 	{                                                                                                              \
 		TIER_TRACEPOINT, name, count, {program, program "_second"}, NULL                                       \
 	}
+#define WHOLE_COPIES(program)                                                                                          \
+	{                                                                                                              \
+		program "_whole", program "_whole_second", program "_whole_third", program "_whole_fourth"             \
+	}
+#define TRACEPOINT_COPIES(name, count, program)                                                                        \
+	{                                                                                                              \
+		TIER_TRACEPOINT, name, count, WHOLE_COPIES(program), KEEPS_CPU                                         \
+	}
 
 static const struct hook hooks[] = {
-	{"state change", HOOK_REQUIRED, "everything", {TRACEPOINT_PAIR("inet_sock_set_state", 3, "state_change")}},
+	{"state change",
+	 HOOK_REQUIRED,
+	 "everything",
+	 {TRACEPOINT_COPIES("inet_sock_set_state", 3, "state_change"),
+	  TRACEPOINT_PAIR("inet_sock_set_state", 3, "state_change")}},
 	{"retransmission",
 	 HOOK_WANTED,
 	 "retransmissions as they happen (totals stay)",
-	 {TRACEPOINT("tcp_retransmit_skb", 3, "retransmit_3"), TRACEPOINT("tcp_retransmit_skb", 2, "retransmit_2")}},
+	 {TRACEPOINT_COPIES("tcp_retransmit_skb", 3, "retransmit_3"),
+	  TRACEPOINT("tcp_retransmit_skb", 3, "retransmit_3"), TRACEPOINT("tcp_retransmit_skb", 2, "retransmit_2")}},
 	{"SYN-ACK retransmission",
 	 HOOK_WANTED,
 	 "handshakes that nobody completed",
@@ -35,15 +51,18 @@ static const struct hook hooks[] = {
 	{"reset sent",
 	 HOOK_WANTED,
 	 "why we sent a reset; data after close",
-	 {TRACEPOINT_PAIR("tcp_send_reset", 3, "reset_sent_3"), TRACEPOINT_PAIR("tcp_send_reset", 2, "reset_sent_2")}},
+	 {TRACEPOINT_COPIES("tcp_send_reset", 3, "reset_sent_3"), TRACEPOINT_PAIR("tcp_send_reset", 3, "reset_sent_3"),
+	  TRACEPOINT_PAIR("tcp_send_reset", 2, "reset_sent_2")}},
 	{"reset received",
 	 HOOK_WANTED,
 	 "resets from the peer: their ends are unknown",
-	 {TRACEPOINT_PAIR("tcp_receive_reset", 1, "reset_received")}},
+	 {TRACEPOINT_COPIES("tcp_receive_reset", 1, "reset_received"),
+	  TRACEPOINT_PAIR("tcp_receive_reset", 1, "reset_received")}},
 	{"error report",
 	 HOOK_WANTED,
 	 "errors told to sockets that live on",
-	 {TRACEPOINT("inet_sk_error_report", 1, "error_report")}},
+	 {TRACEPOINT_COPIES("inet_sk_error_report", 1, "error_report"),
+	  TRACEPOINT("inet_sk_error_report", 1, "error_report")}},
 	{"probe",
 	 HOOK_WANTED,
 	 "keepalive and window probes as they happen (unanswered ones stay)",
@@ -73,7 +92,8 @@ static const struct hook hooks[] = {
 	{"accepting process",
 	 HOOK_WANTED,
 	 "who accepted, until a process closes: the listener or a descriptor stands in",
-	 {{TIER_FENTRY, "inet_csk_accept", 2, {"accept_fexit_2", NULL}, NULL},
+	 {{TIER_FENTRY, "inet_csk_accept", 2, WHOLE_COPIES("accept_fexit_2"), KEEPS_CPU},
+	  {TIER_FENTRY, "inet_csk_accept", 2, {"accept_fexit_2", NULL}, NULL},
 	  {TIER_FENTRY, "inet_csk_accept", 4, {"accept_fexit_4", NULL}, NULL}}},
 	{"out-of-memory kill",
 	 HOOK_WANTED,
@@ -130,19 +150,29 @@ static int option_try_tracepoint(const struct btf *btf, const struct hook_option
 		snprintf(why, size, "%s has %d arguments here", option->target, arguments);
 		return -EPROTONOSUPPORT;
 	}
+	if (option->targets_more && !feature_tracepoints_preemptible(btf)) {
+		snprintf(why, size, "programs of tracepoints keep their CPU here anyway");
+		return -EPROTONOSUPPORT;
+	}
 	return 0;
 }
 
 static int option_try_fentry(const struct btf *btf, const struct hook_option *option, char *why, size_t size)
 {
+	bool keeps_cpu;
 	int status;
 
 	if (option->arguments >= 0 && feature_function_arguments(btf, option->target) != option->arguments) {
 		snprintf(why, size, "%s() has other arguments here", option->target);
 		return -EPROTONOSUPPORT;
 	}
+	keeps_cpu = option->targets_more && !strcmp(option->targets_more, KEEPS_CPU);
+	if (keeps_cpu && feature_function(btf, KEEPS_CPU) < 0) {
+		snprintf(why, size, "programs cannot keep their CPU here");
+		return -EPROTONOSUPPORT;
+	}
 	status = feature_try_fentry(btf, option->target, why, size);
-	if (!status && option->targets_more)
+	if (!status && option->targets_more && !keeps_cpu)
 		status = feature_try_fentry(btf, option->targets_more, why, size);
 	return status;
 }

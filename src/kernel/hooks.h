@@ -20,7 +20,7 @@ enum hook_tier {
 };
 
 #define HOOK_OPTIONS_MAX  4
-#define HOOK_PROGRAMS_MAX 2
+#define HOOK_PROGRAMS_MAX 4
 #define HOOKS_MAX         16
 #define HOOK_WHY_BYTES    192
 
@@ -29,7 +29,8 @@ struct hook_option {
 	const char *target; /* tracepoint, function, or object iterated over */
 	int arguments;      /* of the target; -1: any number */
 	const char *programs[HOOK_PROGRAMS_MAX];
-	const char *targets_more; /* a second function, for the second program; of an iterator, a helper it needs */
+	/* A second function, for the second program; of an iterator, a helper it needs; a kfunc that programs call. */
+	const char *targets_more;
 };
 
 enum hook_need {

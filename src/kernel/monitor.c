@@ -22,6 +22,7 @@ static void settings_fill(struct monitor *monitor, const struct monitor_config *
 	struct lastack_bpf__rodata *settings = monitor->skeleton->rodata;
 	const struct monitor_filter *filter = &config->filter;
 
+	settings->copies = feature_tracepoints_preemptible(btf) ? COPIES_MAX : 2;
 	settings->has_cookie_helper = feature_cookie_helper(btf);
 	settings->ticks_per_second = (uint32_t)(1000000000 / feature_tick_ns());
 	settings->wake_fill_bytes = monitor->ring_bytes / 4;
@@ -221,6 +222,8 @@ static int monitor_load(struct monitor *monitor, const struct monitor_config *co
 		return load_failed(status, why, size);
 	settings_fill(monitor, config, btf);
 	programs_select(monitor);
+	if (feature_tracepoints_preemptible(btf))
+		bpf_map__set_max_entries(monitor->skeleton->maps.task_notes, TASK_NOTES);
 	status = lastack_bpf__load(monitor->skeleton);
 	if (!status && !monitor->skeleton->bss) /* libbpf takes a first small map that is refused for an old kernel */
 		status = -ENOMEM;
@@ -310,21 +313,21 @@ static uint64_t program_misses(const struct bpf_program *program)
 }
 
 /*
- * The kind that a program's skipped runs would most likely have told, and its pair if it stands twice. Those that take
+ * The kind that a program's skipped runs would most likely have told, and its pair if it has copies. Those that take
  * stacks are not here: they have work in a task's context only, and what interrupts that is none of theirs.
  */
 static const struct program_kind {
 	const char *prefix;
 	enum event_kind kind;
-	int pair; /* -1: stands alone */
+	int pair; /* -1: stands alone everywhere */
 } program_kinds[] = {
 	{"state_change", EVENT_STATE, PAIR_STATE},
 	{"retransmit_synack", EVENT_RETRANSMIT_SYNACK, -1},
-	{"retransmit_", EVENT_RETRANSMIT, -1},
+	{"retransmit_", EVENT_RETRANSMIT, PAIR_RETRANSMIT},
 	{"reset_sent", EVENT_RESET_SENT, PAIR_RESET_SENT},
 	{"reset_received", EVENT_RESET_RECEIVED, PAIR_RESET_RECEIVED},
-	{"error_", EVENT_ERROR, -1},
-	{"accept_", EVENT_ACCEPT, -1},
+	{"error_", EVENT_ERROR, PAIR_ERROR},
+	{"accept_", EVENT_ACCEPT, PAIR_ACCEPT},
 	{"oom_", EVENT_OOM_KILL, -1},
 	{"time_wait_", EVENT_TIME_WAIT, -1},
 	{"probe_", EVENT_PROBE, -1},
@@ -339,7 +342,17 @@ static uint64_t misses_certain(struct monitor *monitor, int pair, uint64_t skipp
 	return certain;
 }
 
-/* Skipped runs are generated and lost, unless the second copy got the event. */
+static bool is_later_copy(const char *name)
+{
+	return strstr(name, "_second") || strstr(name, "_third") || strstr(name, "_fourth");
+}
+
+static bool has_copies(const char *name, const struct program_kind *kind)
+{
+	return kind->pair >= 0 && (kind->pair < PAIR_RETRANSMIT || strstr(name, "_whole"));
+}
+
+/* Skipped runs are generated and lost, unless a later copy got the event. */
 static void misses_add(struct monitor *monitor, const uint64_t rescued[PROGRAM_PAIRS], struct event_counts *counts)
 {
 	struct bpf_program *program;
@@ -348,14 +361,14 @@ static void misses_add(struct monitor *monitor, const uint64_t rescued[PROGRAM_P
 		const char *name = bpf_program__name(program);
 		uint64_t misses = program_misses(program);
 
-		if (!bpf_program__autoload(program) || strstr(name, "_second"))
-			continue; /* a second copy that was skipped had nothing to do */
+		if (!bpf_program__autoload(program) || is_later_copy(name))
+			continue; /* skipped as well: it works only for others that were */
 		for (size_t i = 0; i < sizeof(program_kinds) / sizeof(program_kinds[0]); i++) {
 			const struct program_kind *kind = &program_kinds[i];
 
 			if (strncmp(name, kind->prefix, strlen(kind->prefix)))
 				continue;
-			if (kind->pair >= 0) { /* read a moment apart: never below zero */
+			if (has_copies(name, kind)) { /* read a moment apart: never below zero */
 				misses -= rescued[kind->pair] < misses ? rescued[kind->pair] : misses;
 				if (monitor->link_count) /* else no program runs any more */
 					misses = misses_certain(monitor, kind->pair, misses);
@@ -387,7 +400,7 @@ int monitor_counts(struct monitor *monitor, struct event_counts *counts)
 			counts->kind[kind].filtered += count->filtered;
 		}
 		for (size_t pair = 0; pair < PROGRAM_PAIRS; pair++)
-			rescued[pair] += monitor->states[cpu].pairs[pair].rescued;
+			rescued[pair] += monitor->states[cpu].rescued[pair];
 	}
 	misses_add(monitor, rescued, counts);
 	return 0;

@@ -54,7 +54,7 @@ parts=$(word parts) only=$(word only) jobs=$(word jobs) system=$(word system)
 echo # the firmware has cleared the screen
 echo "== booted $(uname -r)"
 part tiers 300 tiers "$LASTACK"
-tests=privileges,loss_identity,probe_alive,probe_killed,probe_orphan,probe_many,diagnose_once,diagnose_stacks_once
+tests=privileges,loss_identity,preempted_programs,probe_alive,probe_killed,probe_orphan,probe_many,diagnose_once,diagnose_stacks_once
 case ",$parts,,$(uname -r)" in
 *,system,*,5.[0-9].* | *,system,*,5.1[0-4].*)
 	tests=privileges,loss_identity
