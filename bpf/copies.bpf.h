@@ -126,11 +126,14 @@ static __always_inline bool copy_takes(struct cpu_state *cpu, struct copy_notes 
 	return true;
 }
 
-/* kfuncs since 6.14 */
-extern void bpf_preempt_disable(void) __weak __ksym;
-extern void bpf_preempt_enable(void) __weak __ksym;
-extern void bpf_local_irq_save(unsigned long *flags) __weak __ksym;
-extern void bpf_local_irq_restore(unsigned long *flags) __weak __ksym;
+/*
+ * kfuncs (the last two since 6.14). Not `extern ... __ksym`: for a name that the kernel does not have, libbpf looks
+ * through the BTF of all modules, which asks for CAP_SYS_ADMIN. src/kernel/kfuncs.c puts the real ones in.
+ */
+static void (*const bpf_preempt_disable)(void) = (void *)KFUNC_PREEMPT_DISABLE;
+static void (*const bpf_preempt_enable)(void) = (void *)KFUNC_PREEMPT_ENABLE;
+static void (*const bpf_local_irq_save)(unsigned long *flags) = (void *)KFUNC_LOCAL_IRQ_SAVE;
+static void (*const bpf_local_irq_restore)(unsigned long *flags) = (void *)KFUNC_LOCAL_IRQ_RESTORE;
 
 /*
  * Keeps the CPU while it runs. bpf_preempt_enable() alone would give it away right there, in the program, if

@@ -455,6 +455,16 @@ struct cpu_state {
 	struct copy_notes notes;      /* where programs run without interruption by other tasks */
 };
 
+/* What stands in programs for calls of kfuncs, whose numbers differ from kernel to kernel. No helper has such a number.
+ */
+enum kfunc_stand_in {
+	KFUNC_PREEMPT_DISABLE = 0x6b660000,
+	KFUNC_PREEMPT_ENABLE,
+	KFUNC_LOCAL_IRQ_SAVE,
+	KFUNC_LOCAL_IRQ_RESTORE,
+	KFUNCS_END
+};
+
 /* The operator's filter, as far as it runs in the kernel. */
 #define FILTER_NETNS_MAX   16
 #define FILTER_CGROUPS_MAX 8

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "kernel/features.h"
+#include "kernel/kfuncs.h"
 #include "kernel/monitor_internal.h"
 
 static void settings_fill(struct monitor *monitor, const struct monitor_config *config, const struct btf *btf)
@@ -42,7 +43,7 @@ static void settings_fill(struct monitor *monitor, const struct monitor_config *
 }
 
 /* Loads only what was chosen. Two hooks may share a program. */
-static void programs_select(struct monitor *monitor)
+static void programs_select(struct monitor *monitor, const struct btf *btf)
 {
 	struct bpf_program *program;
 
@@ -54,6 +55,7 @@ static void programs_select(struct monitor *monitor)
 		for (size_t k = 0; option && k < HOOK_PROGRAMS_MAX && option->programs[k]; k++) {
 			program = bpf_object__find_program_by_name(monitor->skeleton->obj, option->programs[k]);
 			bpf_program__set_autoload(program, true);
+			kfuncs_put(program, btf);
 		}
 	}
 }
@@ -221,7 +223,7 @@ static int monitor_load(struct monitor *monitor, const struct monitor_config *co
 	if (status)
 		return load_failed(status, why, size);
 	settings_fill(monitor, config, btf);
-	programs_select(monitor);
+	programs_select(monitor, btf);
 	if (feature_tracepoints_preemptible(btf))
 		bpf_map__set_max_entries(monitor->skeleton->maps.task_notes, TASK_NOTES);
 	status = lastack_bpf__load(monitor->skeleton);

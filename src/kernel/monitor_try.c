@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "kernel/features.h"
+#include "kernel/kfuncs.h"
 #include "kernel/monitor_internal.h"
 #include "kernel/monitor_try.h"
 
@@ -27,6 +28,7 @@ static int program_load_alone(const struct btf *btf, struct program_trial *trial
 		return -errno;
 	bpf_object__for_each_program (program, skeleton->obj)
 		bpf_program__set_autoload(program, !strcmp(bpf_program__name(program), trial->program));
+	kfuncs_put(bpf_object__find_program_by_name(skeleton->obj, trial->program), btf);
 	skeleton->rodata->has_cookie_helper = feature_cookie_helper(btf);
 	ring = bpf_map_create(BPF_MAP_TYPE_RINGBUF, "lastack_ring", 0, 0, 1 << 16, NULL);
 	status = ring < 0 ? ring : bpf_map__set_inner_map_fd(skeleton->maps.rings, ring);
