@@ -77,8 +77,8 @@ static __always_inline void note_leave(struct copy_notes *notes, enum program_pa
 
 	if (!pairs_noted)
 		return;
-	for (__u32 i = 0; i < COPY_NOTES; i++) {
-		note = &notes->notes[notes->next++ & (COPY_NOTES - 1)];
+	for (__u32 i = 0; i < COPY_NOTES; i++) { /* nearly always the first place, which is in the cache */
+		note = &notes->notes[i];
 		if (note_take(notes, note, shared))
 			break;
 	}
@@ -86,17 +86,14 @@ static __always_inline void note_leave(struct copy_notes *notes, enum program_pa
 	note->detail = detail;
 	note->pair = pair;
 	note->copy = copy;
-	note->number = notes->next;
+	note->number = notes->next++;
 }
 
-/* The note is nearly always the latest. */
 static __always_inline bool note_hand_on(struct copy_notes *notes, enum program_pair pair, __u32 copy, __u64 object,
 					 __u64 detail, bool shared)
 {
-	__u32 latest = notes->next - 1;
-
 	for (__u32 i = 0; i < COPY_NOTES; i++) {
-		struct copy_note *note = &notes->notes[(latest - i) & (COPY_NOTES - 1)];
+		struct copy_note *note = &notes->notes[i];
 
 		if (note->object != object || note->detail != detail || note->pair != pair || note->copy >= copy ||
 		    !note->taken)

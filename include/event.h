@@ -455,8 +455,7 @@ struct cpu_state {
 	struct copy_notes notes;      /* where programs run without interruption by other tasks */
 };
 
-/* What stands in programs for calls of kfuncs, whose numbers differ from kernel to kernel. No helper has such a number.
- */
+/* What stands in programs for calls of kfuncs, whose numbers differ from kernel to kernel. No helper has these. */
 enum kfunc_stand_in {
 	KFUNC_PREEMPT_DISABLE = 0x6b660000,
 	KFUNC_PREEMPT_ENABLE,

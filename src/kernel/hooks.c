@@ -151,7 +151,7 @@ static int option_try_tracepoint(const struct btf *btf, const struct hook_option
 		return -EPROTONOSUPPORT;
 	}
 	if (option->targets_more && !feature_tracepoints_preemptible(btf)) {
-		snprintf(why, size, "programs of tracepoints keep their CPU here anyway");
+		snprintf(why, size, "for kernels that run programs of tracepoints preemptibly");
 		return -EPROTONOSUPPORT;
 	}
 	return 0;
@@ -167,8 +167,8 @@ static int option_try_fentry(const struct btf *btf, const struct hook_option *op
 		return -EPROTONOSUPPORT;
 	}
 	keeps_cpu = option->targets_more && !strcmp(option->targets_more, KEEPS_CPU);
-	if (keeps_cpu && feature_function(btf, KEEPS_CPU) < 0) {
-		snprintf(why, size, "programs cannot keep their CPU here");
+	if (keeps_cpu && !feature_tracepoints_preemptible(btf)) { /* copies number as many as those of tracepoints */
+		snprintf(why, size, "for kernels that run programs of tracepoints preemptibly");
 		return -EPROTONOSUPPORT;
 	}
 	status = feature_try_fentry(btf, option->target, why, size);

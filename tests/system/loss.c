@@ -166,8 +166,8 @@ static pid_t busy_start(uint16_t port)
 	_exit(0);
 }
 
-/* An event that is taken twice makes a transition that TCP does not have. */
-static void nothing_twice(const struct reports *reports)
+/* An event that is taken twice makes a transition that TCP does not have. One that is lost can hide an end. */
+static void nothing_twice(const struct reports *reports, unsigned long long lost)
 {
 	size_t ends = 0;
 
@@ -177,7 +177,7 @@ static void nothing_twice(const struct reports *reports)
 		ends += report_number(report, "revision") == 1;
 		CHECK(!report_is(conformance, "verdict", "violation"), "no TCP does that: %s", report_line(report));
 	}
-	CHECK(ends == BUSY_ENDS, "%d ends, but %zu reports", BUSY_ENDS, ends);
+	CHECK(ends <= BUSY_ENDS && ends + lost >= BUSY_ENDS, "%d ends, but %zu reports", BUSY_ENDS, ends);
 }
 
 /*
@@ -206,7 +206,7 @@ static void preempted_programs(void)
 	CHECK(counts.lost <= counts.generated / 2000, "%llu of %llu events were lost", counts.lost, counts.generated);
 	reports_open(&reports, lastack.output);
 	reports_refresh(&reports);
-	nothing_twice(&reports);
+	nothing_twice(&reports, counts.lost);
 	test_note("%llu of %llu events lost", counts.lost, counts.generated);
 }
 
