@@ -49,16 +49,15 @@ static __always_inline struct copy_notes *task_notes_get(void)
 }
 
 /*
- * Is the place free, or the note on it of an event that is long over? What has interrupted this one has done with its
- * own notes when this goes on; but places that are shared may be somebody else's at the same time: whoever is second
- * leaves.
+ * Is the place free? What has interrupted this one has done with its own notes when this goes on; but places that are
+ * shared may be taken by somebody else at the same time: whoever is second leaves.
  */
-static __always_inline bool note_take(const struct copy_notes *notes, struct copy_note *note, bool shared)
+static __always_inline bool note_take(struct copy_note *note, bool shared)
 {
 	volatile __u64 *taken = &note->taken;
 
 	if (*taken)
-		return notes->next - note->number >= COPY_NOTE_OLD;
+		return false;
 	if (!shared) {
 		*taken = 1;
 		return true;
@@ -70,23 +69,26 @@ static __always_inline bool note_take(const struct copy_notes *notes, struct cop
 	return false;
 }
 
+/* Where none is free, most are of events that are over and were not fetched: one after the other is overwritten. */
 static __always_inline void note_leave(struct copy_notes *notes, enum program_pair pair, __u32 copy, __u64 object,
 				       __u64 detail, bool shared)
 {
 	struct copy_note *note = NULL;
+	__u32 i;
 
 	if (!pairs_noted)
 		return;
-	for (__u32 i = 0; i < COPY_NOTES; i++) { /* nearly always the first place, which is in the cache */
+	for (i = 0; i < COPY_NOTES; i++) { /* nearly always the first place, which is in the cache */
 		note = &notes->notes[i];
-		if (note_take(notes, note, shared))
+		if (note_take(note, shared))
 			break;
 	}
+	if (i == COPY_NOTES)
+		note = &notes->notes[notes->next++ & (COPY_NOTES - 1)];
 	note->object = object;
 	note->detail = detail;
 	note->pair = pair;
 	note->copy = copy;
-	note->number = notes->next++;
 }
 
 static __always_inline bool note_hand_on(struct copy_notes *notes, enum program_pair pair, __u32 copy, __u64 object,

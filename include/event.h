@@ -416,10 +416,9 @@ struct event_counts {
  * Programs that stand more than once, so that none of their events goes missing when one interrupts another on
  * the same CPU; how and why is in bpf/copies.bpf.h.
  */
-#define COPIES_MAX    4
-#define COPY_NOTES    8
-#define TASK_NOTES    2048 /* tasks share some: a power of two */
-#define COPY_NOTE_OLD 1024 /* notes later its event is over, and its last copy has not run for it */
+#define COPIES_MAX 4
+#define COPY_NOTES 8
+#define TASK_NOTES 2048 /* tasks share some: a power of two */
 
 enum program_pair {
 	PAIR_STATE,
@@ -435,15 +434,13 @@ enum program_pair {
 struct copy_note {
 	__u64 object;
 	__u64 detail;
-	__u64 taken;  /* 0: this place is free */
-	__u32 pair;   /* enum program_pair */
-	__u32 copy;   /* the last one that has seen to it, from 1 on */
-	__u32 number; /* of the note */
-	__u32 pad;
+	__u64 taken; /* 0: this place is free */
+	__u32 pair;  /* enum program_pair */
+	__u32 copy;  /* the last one that has seen to it, from 1 on */
 };
 
 struct copy_notes {
-	__u32 next; /* the next note's number */
+	__u32 next; /* to be overwritten where none is free */
 	__u32 pad;
 	struct copy_note notes[COPY_NOTES];
 };
