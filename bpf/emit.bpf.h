@@ -19,14 +19,6 @@ struct {
 	__uint(value_size, sizeof(__u32));
 } rings SEC(".maps");
 
-/*
- * The kernel does not run a program that it has interrupted on the same CPU (__bpf_trace_run():
- * prog->active): a softirq's event in the middle of a task's would go missing. So the programs that may
- * be hit by that stand twice. The first copy notes the event that it takes, among the latest of its CPU; the
- * second, attached behind it, takes the note away again, or, if there is none, the event itself: then
- * the first was skipped. A note that its second copy never fetched (skipped as well) is soon overwritten.
- */
-
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, 1);
@@ -90,45 +82,6 @@ static __always_inline void event_submit(struct cpu_state *cpu, void *record, en
 			flags = BPF_RB_FORCE_WAKEUP;
 	}
 	bpf_ringbuf_submit(record, flags);
-}
-
-/*
- * Set by the loader, one after the other, once both copies are attached: from when on the first copy leaves
- * notes, and from when on the second acts on their absence. Before, the first does everything.
- */
-bool pairs_noted;
-bool pairs_ready;
-
-/* The first copy's side. Only one first copy runs on a CPU at a time, so only one writes here. */
-static __always_inline void pair_note(struct pair_state *pair, __u64 object, __u64 detail)
-{
-	struct pair_note *note;
-
-	if (!pairs_noted)
-		return;
-	note = &pair->notes[pair->next & (PAIR_NOTES - 1)];
-	note->object = object;
-	note->detail = detail;
-	pair->next++;
-}
-
-/* The second copy's side: was the first one here? The note is nearly always the latest. */
-static __always_inline bool pair_fetch(struct pair_state *pair, __u64 object, __u64 detail)
-{
-	__u32 latest = pair->next - 1;
-
-	for (__u32 i = 0; i < PAIR_NOTES; i++) {
-		struct pair_note *note = &pair->notes[(latest - i) & (PAIR_NOTES - 1)];
-
-		if (note->object == object && note->detail == detail) {
-			note->detail = PAIR_FETCHED;
-			return true;
-		}
-	}
-	if (!pairs_ready)
-		return true;
-	__sync_fetch_and_add(&pair->rescued, 1);
-	return false;
 }
 
 #endif

@@ -16,6 +16,7 @@
 #include "reads.bpf.h"
 #include "compat.bpf.h"
 #include "emit.bpf.h"
+#include "copies.bpf.h"
 #include "facts.bpf.h"
 #include "views.bpf.h"
 #include "handlers.bpf.h"
@@ -37,26 +38,48 @@ char LICENSE[] SEC("license") = "GPL";
 	})
 
 /*
- * The first and the second copy of a program; see emit.bpf.h. object and detail tell the event apart: a
+ * A copy of a program; see copies.bpf.h. object and detail tell the event apart: a
  * socket changes one state at a time, a reset answers one segment, or none.
  */
-#define RUN_FIRST(pair, object, detail, call)                                                                          \
+#define RUN_COPY(copy, pair, object, detail, call)                                                                     \
 	({                                                                                                             \
 		struct cpu_state *cpu = cpu_state_get();                                                               \
-		if (cpu) {                                                                                             \
-			pair_note(&cpu->pairs[pair], (__u64)(object), detail);                                         \
+		if (cpu && copy_takes(cpu, &cpu->notes, pair, copy, (__u64)(object), detail, false))                   \
 			call;                                                                                          \
-		}                                                                                                      \
+		0;                                                                                                     \
+	})
+#define RUN_FIRST(pair, object, detail, call)  RUN_COPY(1, pair, object, detail, call)
+#define RUN_SECOND(pair, object, detail, call) RUN_COPY(2, pair, object, detail, call)
+
+/* Where programs are preemptible. A copy that only hands a note on is as short as what RUN_WHOLE() leaves. */
+#define RUN_COPY_WHOLE(copy, pair, object, detail, call)                                                               \
+	({                                                                                                             \
+		struct cpu_state *cpu = cpu_state_get();                                                               \
+		struct copy_notes *notes = task_notes_get();                                                           \
+		if (cpu && notes && copy_takes(cpu, notes, pair, copy, (__u64)(object), detail, true))                 \
+			RUN_WHOLE(call);                                                                               \
 		0;                                                                                                     \
 	})
 
-#define RUN_SECOND(pair, object, detail, call)                                                                         \
-	({                                                                                                             \
-		struct cpu_state *cpu = cpu_state_get();                                                               \
-		if (cpu && !pair_fetch(&cpu->pairs[pair], (__u64)(object), detail))                                    \
-			call;                                                                                          \
-		0;                                                                                                     \
-	})
+#define WHOLE_COPY(copy, place, name, pair, object, detail, call, ...)                                                 \
+	SEC(place) int BPF_PROG(name, __VA_ARGS__)                                                                     \
+	{                                                                                                              \
+		return RUN_COPY_WHOLE(copy, pair, object, detail, call);                                               \
+	}
+
+/* All of them, in the order in which they are attached and run. Never with raw_reads, so no view is a copy. */
+#define WHOLE_COPIES(place, name, ...)                                                                                 \
+	WHOLE_COPY(1, place, name##_whole, __VA_ARGS__)                                                                \
+	WHOLE_COPY(2, place, name##_whole_second, __VA_ARGS__)                                                         \
+	WHOLE_COPY(3, place, name##_whole_third, __VA_ARGS__)                                                          \
+	WHOLE_COPY(4, place, name##_whole_fourth, __VA_ARGS__)
+
+/* Of a function's programs the one that was attached last runs first. */
+#define WHOLE_COPIES_OF_FUNCTION(place, name, ...)                                                                     \
+	WHOLE_COPY(4, place, name##_whole_fourth, __VA_ARGS__)                                                         \
+	WHOLE_COPY(3, place, name##_whole_third, __VA_ARGS__)                                                          \
+	WHOLE_COPY(2, place, name##_whole_second, __VA_ARGS__)                                                         \
+	WHOLE_COPY(1, place, name##_whole, __VA_ARGS__)
 
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(state_change, const struct sock *sk, int old_state, int new_state)
@@ -72,6 +95,10 @@ int BPF_PROG(state_change_second, const struct sock *sk, int old_state, int new_
 			  handle_state(cpu, VIEW_STATE_SECOND, sk, old_state, new_state));
 }
 
+WHOLE_COPIES("tp_btf/inet_sock_set_state", state_change, PAIR_STATE, sk, old_state << 8 | new_state,
+	     handle_state(cpu, VIEW_STATE, sk, old_state, new_state), const struct sock *sk, int old_state,
+	     int new_state)
+
 /* (sk, skb, err) since 6.18: also fired for transmissions that failed. */
 SEC("tp_btf/tcp_retransmit_skb")
 int BPF_PROG(retransmit_3, const struct sock *sk, const struct sk_buff *skb, int error)
@@ -84,6 +111,9 @@ int BPF_PROG(retransmit_2, const struct sock *sk, const struct sk_buff *skb)
 {
 	return RUN(handle_retransmit(cpu, sk, 0));
 }
+
+WHOLE_COPIES("tp_btf/tcp_retransmit_skb", retransmit_3, PAIR_RETRANSMIT, sk, (__u64)skb,
+	     handle_retransmit(cpu, sk, error), const struct sock *sk, const struct sk_buff *skb, int error)
 
 SEC("tp_btf/tcp_retransmit_synack")
 int BPF_PROG(retransmit_synack, const struct sock *sk, const struct request_sock *request)
@@ -105,6 +135,10 @@ int BPF_PROG(reset_sent_3_second, const struct sock *sk, const struct sk_buff *s
 	return RUN_SECOND(PAIR_RESET_SENT, sk, (__u64)skb,
 			  handle_reset_sent(cpu, VIEW_RESET_SENT_SECOND, sk, skb, reset_reason_of(reason)));
 }
+
+WHOLE_COPIES("tp_btf/tcp_send_reset", reset_sent_3, PAIR_RESET_SENT, sk, (__u64)skb,
+	     handle_reset_sent(cpu, VIEW_RESET_SENT, sk, skb, reset_reason_of(reason)), const struct sock *sk,
+	     const struct sk_buff *skb, unsigned int reason)
 
 SEC("tp_btf/tcp_send_reset")
 int BPF_PROG(reset_sent_2, const struct sock *sk, const struct sk_buff *skb)
@@ -132,11 +166,17 @@ int BPF_PROG(reset_received_second, const struct sock *sk)
 	return RUN_SECOND(PAIR_RESET_RECEIVED, sk, 0, handle_reset_received(cpu, VIEW_RESET_RECEIVED_SECOND, sk));
 }
 
+WHOLE_COPIES("tp_btf/tcp_receive_reset", reset_received, PAIR_RESET_RECEIVED, sk, 0,
+	     handle_reset_received(cpu, VIEW_RESET_RECEIVED, sk), const struct sock *sk)
+
 SEC("tp_btf/inet_sk_error_report")
 int BPF_PROG(error_report, const struct sock *sk)
 {
 	return RUN(handle_error(cpu, sk));
 }
+
+WHOLE_COPIES("tp_btf/inet_sk_error_report", error_report, PAIR_ERROR, sk, 0, handle_error(cpu, sk),
+	     const struct sock *sk)
 
 SEC("fentry/tcp_write_wakeup")
 int BPF_PROG(probe_fentry, struct sock *sk)
@@ -217,6 +257,9 @@ int BPF_PROG(accept_fexit_4, struct sock *listener, int flags, int *error, bool 
 {
 	return RUN(handle_accept(cpu, sk));
 }
+
+WHOLE_COPIES_OF_FUNCTION("fexit/inet_csk_accept", accept_fexit_2, PAIR_ACCEPT, sk, 0, handle_accept(cpu, sk),
+			 struct sock *listener, void *arg, struct sock *sk)
 
 /* ---- only on demand: the stacks of connect() and accept() */
 SEC("tp_btf/inet_sock_set_state")

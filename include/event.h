@@ -413,36 +413,52 @@ struct event_counts {
 };
 
 /*
- * Programs that stand twice, so that none of their events goes missing when one interrupts another on
- * the same CPU; how and why is in bpf/emit.bpf.h.
+ * Programs that stand more than once, so that none of their events goes missing when one interrupts another on
+ * the same CPU; how and why is in bpf/copies.bpf.h.
  */
-#define PAIR_NOTES   8
-#define PAIR_FETCHED ((__u64)-1) /* as a detail: no event has it */
+#define COPIES_MAX 4
+#define COPY_NOTES 8
+#define TASK_NOTES 2048 /* tasks share some: a power of two */
 
 enum program_pair {
 	PAIR_STATE,
 	PAIR_RESET_SENT,
 	PAIR_RESET_RECEIVED,
+	PAIR_RETRANSMIT, /* these only where there are more than two copies */
+	PAIR_ERROR,
+	PAIR_ACCEPT,
 	PROGRAM_PAIRS,
 };
 
-/* What tells an event from all others that may be under way on this CPU. */
-struct pair_note {
+/* What tells an event from all others that may be under way. */
+struct copy_note {
 	__u64 object;
 	__u64 detail;
+	__u64 taken; /* 0: this place is free */
+	__u32 pair;  /* enum program_pair */
+	__u32 copy;  /* the last one that has seen to it, from 1 on */
 };
 
-struct pair_state {
-	__u32 next; /* note to be written */
+struct copy_notes {
+	__u32 next; /* to be overwritten where none is free */
 	__u32 pad;
-	__u64 rescued; /* events that only the second copy got */
-	struct pair_note notes[PAIR_NOTES];
+	struct copy_note notes[COPY_NOTES];
 };
 
 /* What each CPU has for itself. */
 struct cpu_state {
 	struct event_counts counts;
-	struct pair_state pairs[PROGRAM_PAIRS];
+	__u64 rescued[PROGRAM_PAIRS]; /* events that only a later copy got */
+	struct copy_notes notes;      /* where programs run without interruption by other tasks */
+};
+
+/* What stands in programs for calls of kfuncs, whose numbers differ from kernel to kernel. No helper has these. */
+enum kfunc_stand_in {
+	KFUNC_PREEMPT_DISABLE = 0x6b660000,
+	KFUNC_PREEMPT_ENABLE,
+	KFUNC_LOCAL_IRQ_SAVE,
+	KFUNC_LOCAL_IRQ_RESTORE,
+	KFUNCS_END
 };
 
 /* The operator's filter, as far as it runs in the kernel. */

@@ -197,6 +197,21 @@ static void birth_isn(struct connection *connection, uint32_t local_isn, uint32_
 	connection->flags |= CONNECTION_HAS_ISN;
 }
 
+/* What stands under the address of a socket whose cookie is not known yet; NULL. */
+static struct connection *connection_provisional(struct tracker *tracker, uint64_t socket)
+{
+	struct connection *connection = connection_find(tracker->table, socket);
+	bool is = connection && connection->flags & CONNECTION_PROVISIONAL && connection->queue == QUEUE_LIVE;
+
+	return is ? connection : NULL;
+}
+
+/* An iterator sees a child before its first event, or before its own cookie is told. */
+static bool listed_before_birth(const struct connection *connection)
+{
+	return connection->flags & CONNECTION_BIRTH_UNSEEN && connection->state == TCP_SYN_RECV;
+}
+
 /*
  * What stands under the cookie of a child that is announced now, if it is this same life: the child of TCP
  * Fast Open, or the client of a simultaneous open.
@@ -204,10 +219,9 @@ static void birth_isn(struct connection *connection, uint32_t local_isn, uint32_
 static struct connection *birth_passive_known(struct tracker *tracker, const struct event_birth *event)
 {
 	struct connection *connection = connection_find(tracker->table, event->header.cookie);
+	struct connection *provisional = connection_provisional(tracker, event->socket);
 
-	/* An iterator sees the child between its entry in the hash table and its first event. */
-	if (connection && connection->flags & CONNECTION_BIRTH_UNSEEN && connection->state == TCP_SYN_RECV &&
-	    !connection->ending) {
+	if (connection && listed_before_birth(connection) && sync_listed_gives_way(tracker, connection, provisional)) {
 		tracker->stats.births--;
 		tracker->stats.existing--;
 		lifecycle_leave_live(tracker, connection);
@@ -223,8 +237,8 @@ static struct connection *birth_passive_known(struct tracker *tracker, const str
 		if (connection)
 			end_now(tracker, connection);
 	}
-	connection = connection_find(tracker->table, event->socket);
-	if (!connection || !(connection->flags & CONNECTION_PROVISIONAL) || connection->queue != QUEUE_LIVE)
+	connection = connection_provisional(tracker, event->socket);
+	if (!connection)
 		return NULL;
 	connection_rekey(tracker->table, connection, event->header.cookie);
 	connection->flags &= ~CONNECTION_PROVISIONAL;
@@ -266,7 +280,7 @@ static bool birth_is_past(struct tracker *tracker, const struct event_birth *eve
 	const struct connection *connection = connection_find(tracker->table, event->header.cookie);
 
 	/* Of a child that was listed in the moment of its birth, the birth tells more than the listing did. */
-	bool listed = connection && connection->flags & CONNECTION_BIRTH_UNSEEN && connection->state == TCP_SYN_RECV;
+	bool listed = connection && listed_before_birth(connection);
 
 	return connection && connection->state != TCP_LISTEN && !listed &&
 	       event->header.time_ns < lifecycle_last_transition_ns(tracker, connection);

@@ -139,5 +139,10 @@ void facts_take(struct tracker *tracker, const struct connection *connection, co
 /* May an event from this time on be among those that were lost? */
 bool lost_since(const struct tracker *tracker, uint64_t time_ns);
 void sync_existing(struct tracker *tracker, const struct event_existing *event);
+/*
+ * A child was listed under its cookie before that was told. Leaves what it has met since to the life that is known
+ * from its birth on (NULL: none), and may be released then; false: it is needed itself.
+ */
+bool sync_listed_gives_way(struct tracker *tracker, struct connection *listed, struct connection *from_birth);
 
 #endif

@@ -109,6 +109,31 @@ void sync_existing(struct tracker *tracker, const struct event_existing *event)
 		existing_begin(tracker, event);
 }
 
+bool sync_listed_gives_way(struct tracker *tracker, struct connection *listed, struct connection *from_birth)
+{
+	struct ending *met = connection_ending_get(tracker->table, listed), *known;
+	slot_t slot = listed->ending;
+
+	if (!from_birth)
+		return !met;
+	lifecycle_own(tracker, from_birth, listed->source, listed->pid, listed->uid, listed->comm);
+	from_birth->retransmits += listed->retransmits;
+	if (!met)
+		return true;
+	known = connection_ending_get(tracker->table, from_birth);
+	if (known) {
+		met->opened_ns = known->opened_ns;
+		met->losses_before = known->losses_before;
+		if (!met->note_count) {
+			met->note_count = known->note_count;
+			memcpy(met->notes, known->notes, sizeof(met->notes));
+		}
+	}
+	listed->ending = from_birth->ending;
+	from_birth->ending = slot;
+	return true;
+}
+
 void tracker_loss(struct tracker *tracker, uint64_t count)
 {
 	tracker->stats.events_lost += count;

@@ -61,6 +61,16 @@ bool feature_cookie_helper(const struct btf *btf)
 	return feature_function(btf, "bpf_get_socket_ptr_cookie") >= 0;
 }
 
+/*
+ * Since 7.0 (a46023d5616e): what guards a tracepoint's programs is tracepoint_srcu, and no longer preemption that is
+ * off. Up to 6.12 something else had that name.
+ */
+bool feature_tracepoints_preemptible(const struct btf *btf)
+{
+	return btf__find_by_name_kind(btf, "tracepoint_srcu_srcu_data", BTF_KIND_VAR) >= 0 &&
+	       feature_function(btf, "bpf_local_irq_save") >= 0;
+}
+
 /* The kernel's names without SK_RST_REASON_. */
 static const struct {
 	const char *name;

@@ -19,6 +19,8 @@ int feature_function(const struct btf *btf, const char *function);
 int feature_function_arguments(const struct btf *btf, const char *function);
 /* Do tracing programs have bpf_get_socket_cookie()? */
 bool feature_cookie_helper(const struct btf *btf);
+/* Can a task lose its CPU in a program of a tracepoint? (And have programs the kfuncs against that, since 6.14?) */
+bool feature_tracepoints_preemptible(const struct btf *btf);
 /* Fills map[kernel's number] = enum reset_reason by the names of enum sk_rst_reason. */
 void feature_reset_reasons(const struct btf *btf, uint8_t *map, size_t size);
 /* Address of a kernel function from /proc/kallsyms, 0 where it is hidden or unknown. */

@@ -16,20 +16,33 @@
 
 #define TRACEPOINT(name, count, program)                                                                               \
 	{                                                                                                              \
-		TIER_TRACEPOINT, name, count, {program, NULL}, NULL                                                    \
+		TIER_TRACEPOINT, name, count, {program, NULL}, NULL, false                                             \
 	}
-/* With a second copy behind it, for events that interrupt the first (bpf/emit.bpf.h). */
+/* With copies behind it, for events that interrupt the first (bpf/copies.bpf.h). */
 #define TRACEPOINT_PAIR(name, count, program)                                                                          \
 	{                                                                                                              \
-		TIER_TRACEPOINT, name, count, {program, program "_second"}, NULL                                       \
+		TIER_TRACEPOINT, name, count, {program, program "_second"}, NULL, false                                \
+	}
+#define WHOLE_COPIES(program)                                                                                          \
+	{                                                                                                              \
+		program "_whole", program "_whole_second", program "_whole_third", program "_whole_fourth"             \
+	}
+#define TRACEPOINT_COPIES(name, count, program)                                                                        \
+	{                                                                                                              \
+		TIER_TRACEPOINT, name, count, WHOLE_COPIES(program), NULL, true                                        \
 	}
 
 static const struct hook hooks[] = {
-	{"state change", HOOK_REQUIRED, "everything", {TRACEPOINT_PAIR("inet_sock_set_state", 3, "state_change")}},
+	{"state change",
+	 HOOK_REQUIRED,
+	 "everything",
+	 {TRACEPOINT_COPIES("inet_sock_set_state", 3, "state_change"),
+	  TRACEPOINT_PAIR("inet_sock_set_state", 3, "state_change")}},
 	{"retransmission",
 	 HOOK_WANTED,
 	 "retransmissions as they happen (totals stay)",
-	 {TRACEPOINT("tcp_retransmit_skb", 3, "retransmit_3"), TRACEPOINT("tcp_retransmit_skb", 2, "retransmit_2")}},
+	 {TRACEPOINT_COPIES("tcp_retransmit_skb", 3, "retransmit_3"),
+	  TRACEPOINT("tcp_retransmit_skb", 3, "retransmit_3"), TRACEPOINT("tcp_retransmit_skb", 2, "retransmit_2")}},
 	{"SYN-ACK retransmission",
 	 HOOK_WANTED,
 	 "handshakes that nobody completed",
@@ -37,20 +50,23 @@ static const struct hook hooks[] = {
 	{"reset sent",
 	 HOOK_WANTED,
 	 "why we sent a reset; data after close",
-	 {TRACEPOINT_PAIR("tcp_send_reset", 3, "reset_sent_3"), TRACEPOINT_PAIR("tcp_send_reset", 2, "reset_sent_2")}},
+	 {TRACEPOINT_COPIES("tcp_send_reset", 3, "reset_sent_3"), TRACEPOINT_PAIR("tcp_send_reset", 3, "reset_sent_3"),
+	  TRACEPOINT_PAIR("tcp_send_reset", 2, "reset_sent_2")}},
 	{"reset received",
 	 HOOK_WANTED,
 	 "resets from the peer: their ends are unknown",
-	 {TRACEPOINT_PAIR("tcp_receive_reset", 1, "reset_received")}},
+	 {TRACEPOINT_COPIES("tcp_receive_reset", 1, "reset_received"),
+	  TRACEPOINT_PAIR("tcp_receive_reset", 1, "reset_received")}},
 	{"error report",
 	 HOOK_WANTED,
 	 "errors told to sockets that live on",
-	 {TRACEPOINT("inet_sk_error_report", 1, "error_report")}},
+	 {TRACEPOINT_COPIES("inet_sk_error_report", 1, "error_report"),
+	  TRACEPOINT("inet_sk_error_report", 1, "error_report")}},
 	{"probe",
 	 HOOK_WANTED,
 	 "keepalive and window probes as they happen (unanswered ones stay)",
-	 {{TIER_FENTRY, "tcp_write_wakeup", -1, {"probe_fentry", NULL}, NULL},
-	  {TIER_KPROBE, "tcp_write_wakeup", -1, {"probe_kprobe", NULL}, NULL},
+	 {{TIER_FENTRY, "tcp_write_wakeup", -1, {"probe_fentry", NULL}, NULL, false},
+	  {TIER_KPROBE, "tcp_write_wakeup", -1, {"probe_kprobe", NULL}, NULL, false},
 	  TRACEPOINT("timer_expire_entry", -1, "timer_expiry")}},
 	{"TIME_WAIT end",
 	 HOOK_WANTED,
@@ -59,24 +75,27 @@ static const struct hook hooks[] = {
 	   "tw_timer_handler",
 	   -1,
 	   {"time_wait_expired_fentry", "time_wait_killed_fentry"},
-	   "inet_twsk_deschedule_put"},
+	   "inet_twsk_deschedule_put",
+	   false},
 	  {TIER_KPROBE,
 	   "tw_timer_handler",
 	   -1,
 	   {"time_wait_expired_kprobe", "time_wait_killed_kprobe"},
-	   "inet_twsk_deschedule_put"},
+	   "inet_twsk_deschedule_put",
+	   false},
 	  TRACEPOINT("timer_expire_entry", -1, "timer_expiry")}},
 	{"segment to TIME_WAIT",
 	 HOOK_WANTED,
 	 "that a reset ended TIME_WAIT; before Linux 6.10 also data after close",
-	 {{TIER_FENTRY, "tcp_timewait_state_process", 3, {"time_wait_segment_3", NULL}, NULL},
-	  {TIER_FENTRY, "tcp_timewait_state_process", 4, {"time_wait_segment_4", NULL}, NULL},
-	  {TIER_FENTRY, "tcp_timewait_state_process", 5, {"time_wait_segment_5", NULL}, NULL}}},
+	 {{TIER_FENTRY, "tcp_timewait_state_process", 3, {"time_wait_segment_3", NULL}, NULL, false},
+	  {TIER_FENTRY, "tcp_timewait_state_process", 4, {"time_wait_segment_4", NULL}, NULL, false},
+	  {TIER_FENTRY, "tcp_timewait_state_process", 5, {"time_wait_segment_5", NULL}, NULL, false}}},
 	{"accepting process",
 	 HOOK_WANTED,
 	 "who accepted, until a process closes: the listener or a descriptor stands in",
-	 {{TIER_FENTRY, "inet_csk_accept", 2, {"accept_fexit_2", NULL}, NULL},
-	  {TIER_FENTRY, "inet_csk_accept", 4, {"accept_fexit_4", NULL}, NULL}}},
+	 {{TIER_FENTRY, "inet_csk_accept", 2, WHOLE_COPIES("accept_fexit_2"), NULL, true},
+	  {TIER_FENTRY, "inet_csk_accept", 2, {"accept_fexit_2", NULL}, NULL, false},
+	  {TIER_FENTRY, "inet_csk_accept", 4, {"accept_fexit_4", NULL}, NULL, false}}},
 	{"out-of-memory kill",
 	 HOOK_WANTED,
 	 "that a killed process was an out-of-memory victim",
@@ -84,11 +103,11 @@ static const struct hook hooks[] = {
 	{"existing sockets",
 	 HOOK_WANTED,
 	 "connections older than lastack, and their owners",
-	 {{TIER_ITERATOR, "task_file", -1, {"iterate_files", NULL}, "bpf_sock_from_file"}}},
+	 {{TIER_ITERATOR, "task_file", -1, {"iterate_files", NULL}, "bpf_sock_from_file", false}}},
 	{"sockets without a file",
 	 HOOK_WANTED,
 	 "orphans older than lastack; re-synchronisation after losses",
-	 {{TIER_ITERATOR, "tcp", -1, {"iterate_tcp", NULL}, NULL}}},
+	 {{TIER_ITERATOR, "tcp", -1, {"iterate_tcp", NULL}, NULL, false}}},
 	{"stack of connect()",
 	 HOOK_ON_DEMAND,
 	 "where in a program connections are opened",
@@ -96,8 +115,8 @@ static const struct hook hooks[] = {
 	{"stack of accept()",
 	 HOOK_ON_DEMAND,
 	 "where in a program connections are accepted",
-	 {{TIER_FENTRY, "inet_csk_accept", 2, {"stack_accept_fexit_2", NULL}, NULL},
-	  {TIER_FENTRY, "inet_csk_accept", 4, {"stack_accept_fexit_4", NULL}, NULL},
+	 {{TIER_FENTRY, "inet_csk_accept", 2, {"stack_accept_fexit_2", NULL}, NULL, false},
+	  {TIER_FENTRY, "inet_csk_accept", 4, {"stack_accept_fexit_4", NULL}, NULL, false},
 	  TRACEPOINT("sys_exit", 2, "stack_accept_syscall")}},
 };
 
@@ -167,6 +186,11 @@ static int option_try_iterator(const struct kernel_types *types, const struct ho
 	return 0;
 }
 
+bool hooks_keep_cpu(const struct kernel_types *types)
+{
+	return !types->file && feature_tracepoints_preemptible(types->btf);
+}
+
 int hook_option_try(const struct kernel_types *types, const struct hook_option *option, char *why, size_t size)
 {
 	int status;
@@ -174,6 +198,10 @@ int hook_option_try(const struct kernel_types *types, const struct hook_option *
 	if (types->file && (option->tier == TIER_FENTRY || option->tier == TIER_ITERATOR)) {
 		snprintf(why, size, "it asks for types that the kernel itself holds, and --btf gives a file of them");
 		return -EOPNOTSUPP;
+	}
+	if (option->keeps_cpu && !hooks_keep_cpu(types)) {
+		snprintf(why, size, "only where the kernel lets tasks interrupt programs of tracepoints");
+		return -EPROTONOSUPPORT;
 	}
 	switch (option->tier) {
 	case TIER_FENTRY: return option_try_fentry(types, option, why, size);

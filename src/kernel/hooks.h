@@ -20,7 +20,7 @@ enum hook_tier {
 };
 
 #define HOOK_OPTIONS_MAX  4
-#define HOOK_PROGRAMS_MAX 2
+#define HOOK_PROGRAMS_MAX 4
 #define HOOKS_MAX         16
 #define HOOK_WHY_BYTES    192
 
@@ -30,6 +30,7 @@ struct hook_option {
 	int arguments;      /* of the target; -1: any number */
 	const char *programs[HOOK_PROGRAMS_MAX];
 	const char *targets_more; /* a second function, for the second program; of an iterator, a helper it needs */
+	bool keeps_cpu;           /* only where hooks_keep_cpu() */
 };
 
 enum hook_need {
@@ -56,6 +57,11 @@ const char *hook_tier_name(enum hook_tier tier);
 const struct hook *hooks_table(size_t *count);
 /* Does this kernel offer what the option needs, with these types? 0, or -errno with the reason in why. */
 int hook_option_try(const struct kernel_types *types, const struct hook_option *option, char *why, size_t size);
+/*
+ * Does the kernel let other tasks interrupt programs of tracepoints, and can programs keep their CPU
+ * (bpf/copies.bpf.h)? Not with types from a file: that takes kfuncs, which the kernel knows by its own.
+ */
+bool hooks_keep_cpu(const struct kernel_types *types);
 /*
  * Decides for each hook of the table. wish: TIER_ANY, or the only tier to be used where a hook has
  * several. on_demand: also those that are only there then. Returns how many choices were filled (at most HOOKS_MAX).

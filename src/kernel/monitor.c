@@ -15,18 +15,21 @@
 #include <unistd.h>
 
 #include "kernel/features.h"
+#include "kernel/kfuncs.h"
 #include "kernel/monitor_internal.h"
 #include "kernel/types.h"
 
-static void settings_fill(struct monitor *monitor, const struct monitor_config *config, const struct btf *btf)
+static void settings_fill(struct monitor *monitor, const struct monitor_config *config,
+			  const struct kernel_types *types)
 {
 	struct lastack_bpf__rodata *settings = monitor->skeleton->rodata;
 	const struct monitor_filter *filter = &config->filter;
 
+	settings->copies = hooks_keep_cpu(types) ? COPIES_MAX : 2;
 	settings->ticks_per_second = (uint32_t)(1000000000 / feature_tick_ns());
 	settings->wake_fill_bytes = monitor->ring_bytes / 4;
 	settings->want_stray_resets = config->stray_resets;
-	feature_reset_reasons(btf, (uint8_t *)settings->reset_reason_map, sizeof(settings->reset_reason_map));
+	feature_reset_reasons(types->btf, (uint8_t *)settings->reset_reason_map, sizeof(settings->reset_reason_map));
 	settings->filter_family = filter->family;
 	settings->filter_netns_count = filter->netns_count;
 	settings->filter_cgroup_count = filter->cgroup_count;
@@ -41,7 +44,7 @@ static void settings_fill(struct monitor *monitor, const struct monitor_config *
 }
 
 /* Loads only what was chosen. Two hooks may share a program. */
-static void programs_select(struct monitor *monitor)
+static void programs_select(struct monitor *monitor, const struct kernel_types *types)
 {
 	struct bpf_program *program;
 
@@ -53,6 +56,7 @@ static void programs_select(struct monitor *monitor)
 		for (size_t k = 0; option && k < HOOK_PROGRAMS_MAX && option->programs[k]; k++) {
 			program = bpf_object__find_program_by_name(monitor->skeleton->obj, option->programs[k]);
 			bpf_program__set_autoload(program, true);
+			kfuncs_put(program, types->btf);
 		}
 	}
 	bpf_program__set_autoload(monitor->skeleton->progs.own_socket_read, monitor->skeleton->rodata->raw_reads);
@@ -223,8 +227,10 @@ static int monitor_load(struct monitor *monitor, const struct monitor_config *co
 	status = rings_create(monitor);
 	if (status)
 		return load_failed(status, why, size);
-	settings_fill(monitor, config, types->btf);
-	programs_select(monitor);
+	settings_fill(monitor, config, types);
+	programs_select(monitor, types);
+	if (hooks_keep_cpu(types))
+		bpf_map__set_max_entries(monitor->skeleton->maps.task_notes, TASK_NOTES);
 	status = lastack_bpf__load(monitor->skeleton);
 	if (!status && !monitor->skeleton->bss) /* libbpf takes a first small map that is refused for an old kernel */
 		status = -ENOMEM;
@@ -320,21 +326,21 @@ static uint64_t program_misses(const struct bpf_program *program)
 }
 
 /*
- * The kind that a program's skipped runs would most likely have told, and its pair if it stands twice. Those that take
+ * The kind that a program's skipped runs would most likely have told, and its pair if it has copies. Those that take
  * stacks are not here: they have work in a task's context only, and what interrupts that is none of theirs.
  */
 static const struct program_kind {
 	const char *prefix;
 	enum event_kind kind;
-	int pair; /* -1: stands alone */
+	int pair; /* -1: stands alone everywhere */
 } program_kinds[] = {
 	{"state_change", EVENT_STATE, PAIR_STATE},
 	{"retransmit_synack", EVENT_RETRANSMIT_SYNACK, -1},
-	{"retransmit_", EVENT_RETRANSMIT, -1},
+	{"retransmit_", EVENT_RETRANSMIT, PAIR_RETRANSMIT},
 	{"reset_sent", EVENT_RESET_SENT, PAIR_RESET_SENT},
 	{"reset_received", EVENT_RESET_RECEIVED, PAIR_RESET_RECEIVED},
-	{"error_", EVENT_ERROR, -1},
-	{"accept_", EVENT_ACCEPT, -1},
+	{"error_", EVENT_ERROR, PAIR_ERROR},
+	{"accept_", EVENT_ACCEPT, PAIR_ACCEPT},
 	{"oom_", EVENT_OOM_KILL, -1},
 	{"time_wait_", EVENT_TIME_WAIT, -1},
 	{"probe_", EVENT_PROBE, -1},
@@ -349,7 +355,17 @@ static uint64_t misses_certain(struct monitor *monitor, int pair, uint64_t skipp
 	return certain;
 }
 
-/* Skipped runs are generated and lost, unless the second copy got the event. */
+static bool is_later_copy(const char *name)
+{
+	return strstr(name, "_second") || strstr(name, "_third") || strstr(name, "_fourth");
+}
+
+static bool has_copies(const char *name, const struct program_kind *kind)
+{
+	return kind->pair >= 0 && (kind->pair < PAIR_RETRANSMIT || strstr(name, "_whole"));
+}
+
+/* Skipped runs are generated and lost, unless a later copy got the event. */
 static void misses_add(struct monitor *monitor, const uint64_t rescued[PROGRAM_PAIRS], struct event_counts *counts)
 {
 	struct bpf_program *program;
@@ -358,14 +374,14 @@ static void misses_add(struct monitor *monitor, const uint64_t rescued[PROGRAM_P
 		const char *name = bpf_program__name(program);
 		uint64_t misses = program_misses(program);
 
-		if (!bpf_program__autoload(program) || strstr(name, "_second"))
-			continue; /* a second copy that was skipped had nothing to do */
+		if (!bpf_program__autoload(program) || is_later_copy(name))
+			continue; /* skipped as well: it works only for others that were */
 		for (size_t i = 0; i < sizeof(program_kinds) / sizeof(program_kinds[0]); i++) {
 			const struct program_kind *kind = &program_kinds[i];
 
 			if (strncmp(name, kind->prefix, strlen(kind->prefix)))
 				continue;
-			if (kind->pair >= 0) { /* read a moment apart: never below zero */
+			if (has_copies(name, kind)) { /* read a moment apart: never below zero */
 				misses -= rescued[kind->pair] < misses ? rescued[kind->pair] : misses;
 				if (monitor->link_count) /* else no program runs any more */
 					misses = misses_certain(monitor, kind->pair, misses);
@@ -397,7 +413,7 @@ int monitor_counts(struct monitor *monitor, struct event_counts *counts)
 			counts->kind[kind].filtered += count->filtered;
 		}
 		for (size_t pair = 0; pair < PROGRAM_PAIRS; pair++)
-			rescued[pair] += monitor->states[cpu].pairs[pair].rescued;
+			rescued[pair] += monitor->states[cpu].rescued[pair];
 	}
 	misses_add(monitor, rescued, counts);
 	return 0;

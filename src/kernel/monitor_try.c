@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "kernel/features.h"
+#include "kernel/kfuncs.h"
 #include "kernel/monitor_internal.h"
 #include "kernel/monitor_try.h"
 #include "kernel/types.h"
@@ -27,6 +28,7 @@ static int program_load_alone(const struct kernel_types *types, struct program_t
 		return -errno;
 	bpf_object__for_each_program (program, skeleton->obj)
 		bpf_program__set_autoload(program, !strcmp(bpf_program__name(program), trial->program));
+	kfuncs_put(bpf_object__find_program_by_name(skeleton->obj, trial->program), types->btf);
 	ring = bpf_map_create(BPF_MAP_TYPE_RINGBUF, "lastack_ring", 0, 0, 1 << 16, NULL);
 	status = ring < 0 ? ring : bpf_map__set_inner_map_fd(skeleton->maps.rings, ring);
 	if (!status)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * pair_skips.h: when is an event lost for which the first copy of a program was skipped (bpf/emit.bpf.h)? Between that
- * and the second copy, which takes the event, a task can lose its CPU: since 7.0 programs of tracepoints are
- * preemptible. What looks lost now may be rescued a moment later, so it counts once it has stood for a while.
+ * pair_skips.h: when is an event lost for which the first copy of a program was skipped (bpf/copies.bpf.h)? Between
+ * that and the copy that takes the event, a task can lose its CPU: since 7.0 programs of tracepoints are preemptible.
+ * What looks lost now may be rescued a moment later, so it counts once it has stood for a while.
  */
 #ifndef LASTACK_KERNEL_PAIR_SKIPS_H
 #define LASTACK_KERNEL_PAIR_SKIPS_H
@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 /* How long a task may be away, and half of how long a loss may be told late. */
-#define SKIP_GRACE_NS 40000000ULL
+#define SKIP_GRACE_NS 150000000ULL
 
 struct pair_skips {
 	uint64_t certain, candidate;

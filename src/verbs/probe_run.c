@@ -20,6 +20,7 @@
 #define PAUSE_FACTOR 4
 /* Passes that do not find a socket to be put back. */
 #define MISSED_MAX 3
+#define LISTINGS   2
 /* Passes that fail, as for want of memory, before the journal is left to a later run. */
 #define FAILURES_MAX 20
 
@@ -73,6 +74,20 @@ static struct probe_connection *connection_add(struct probe_run *run)
 	return &run->connections[run->count++];
 }
 
+static int cookie_compare(const void *a, const void *b)
+{
+	const struct probe_connection *one = a, *other = b;
+
+	return one->cookie < other->cookie ? -1 : one->cookie > other->cookie;
+}
+
+static struct probe_connection *connection_find(const struct probe_run *run, size_t count, uint64_t cookie)
+{
+	const struct probe_connection key = {.cookie = cookie};
+
+	return count ? bsearch(&key, run->connections, count, sizeof(key), cookie_compare) : NULL;
+}
+
 /* What stands no chance and was not asked for by name is not worth a line. */
 static void choose(void *arg, const struct probe_sample *sample)
 {
@@ -82,7 +97,7 @@ static void choose(void *arg, const struct probe_sample *sample)
 	struct probe_wish *wish;
 	struct probe_case probe;
 
-	if (!probe_choice_wants(run->choice, sample, &wish))
+	if (!probe_choice_wants(run->choice, sample, &wish) || connection_find(run, run->listed, sample->cookie))
 		return;
 	probe_case_open(&probe, &run->plan, sample);
 	if (!wish && !run->options->states && probe.reason == PROBE_REASON_STATE)
@@ -107,13 +122,6 @@ static void choose(void *arg, const struct probe_sample *sample)
 		return;
 	connection->pid = holder->pid;
 	memcpy(connection->comm, holder->comm, EVENT_COMM_BYTES);
-}
-
-static int cookie_compare(const void *a, const void *b)
-{
-	const struct probe_connection *one = a, *other = b;
-
-	return one->cookie < other->cookie ? -1 : one->cookie > other->cookie;
 }
 
 static int journal_fill(const struct probe_run *run)
@@ -161,8 +169,7 @@ static void begun_take(struct probe_run *run, struct probe_connection *connectio
 static void sample_take(void *arg, const struct probe_sample *sample)
 {
 	struct probe_run *run = arg;
-	const struct probe_connection key = {.cookie = sample->cookie};
-	struct probe_connection *connection = bsearch(&key, run->connections, run->count, sizeof(key), cookie_compare);
+	struct probe_connection *connection = connection_find(run, run->count, sample->cookie);
 
 	if (!connection)
 		return;
@@ -304,18 +311,32 @@ static int watch(struct probe_run *run)
 	return more ? -EUCLEAN : status;
 }
 
+/*
+ * Before 6.16 an iterator may pass over a socket while others of its hash bucket come and go, between two reads: the
+ * place where it goes on is a number (tcp_seek_last_pos()). So it is asked twice.
+ */
+static int choose_all(struct probe_run *run)
+{
+	size_t beyond = run->beyond_limit;
+	int status = 0;
+
+	run->count = run->listed = 0;
+	for (int listing = 0; listing < LISTINGS && !status; listing++) {
+		run->beyond_limit = beyond;
+		status = prober_pass(run->prober, false, choose, run);
+		if (run->count)
+			qsort(run->connections, run->count, sizeof(*run->connections), cookie_compare);
+		run->listed = run->count;
+	}
+	return status || !run->failed ? status : -ENOMEM;
+}
+
 int probe_run_here(struct probe_run *run)
 {
-	int status;
+	int status = choose_all(run);
 
-	run->count = 0;
-	status = prober_pass(run->prober, false, choose, run);
-	if (!status && run->failed)
-		status = -ENOMEM;
 	if (status)
 		return status;
-	if (run->count)
-		qsort(run->connections, run->count, sizeof(*run->connections), cookie_compare);
 	status = journal_fill(run);
 	if (status) {
 		run->count = 0;

@@ -40,6 +40,7 @@ struct probe_run {
 	struct probe_journal *journal;
 	struct probe_connection *connections; /* of this namespace, sorted by cookie */
 	size_t count, room;
+	size_t listed; /* while they are chosen: how many of them a listing before has found; these are sorted */
 	uint64_t begun_ns;
 	size_t started;      /* since then, for the rate */
 	size_t chosen;       /* in all namespaces */

@@ -55,7 +55,7 @@ echo # the firmware has cleared the screen
 echo "== booted $(uname -r)"
 part tiers 500 tiers "$LASTACK"
 part typeless 300 tiers "$LASTACK" /types # of a kernel that holds none
-tests=privileges,loss_identity,probe_alive,probe_killed,probe_orphan,probe_many,diagnose_once,diagnose_stacks_once,diagnose_orphans
+tests=privileges,loss_identity,preempted_programs,probe_alive,probe_killed,probe_orphan,probe_many,diagnose_once,diagnose_stacks_once,diagnose_orphans
 case ",$parts,,$(uname -r)" in
 *,system,*,5.[0-9].* | *,system,*,5.1[0-4].*)
 	tests=privileges,loss_identity

@@ -13,21 +13,17 @@
 
 static const struct {
 	unsigned major, minor; /* since when, 0: where lastack finds a hook */
-	bool ended;            /* until when */
 	const char *fact, *without;
 } facts[KERNEL_FACTS] = {
 	/* c5dbb89fc2ac: bpf_get_socket_cookie() in tracing programs */
-	[KERNEL_COOKIES] = {5, 12, false, "socket cookies in BPF programs",
+	[KERNEL_COOKIES] = {5, 12, "socket cookies in BPF programs",
 			    "keys are addresses: what a minisock meets cannot be joined with its connection"},
 	/* 3868ab0f1925: tcp_sock.total_rto */
-	[KERNEL_TIMEOUTS] = {6, 7, false, "a count of timeouts in each connection", "`timeouts` is null"},
+	[KERNEL_TIMEOUTS] = {6, 7, "a count of timeouts in each connection", "`timeouts` is null"},
 	/* 5691276b39da, 19822a980e19: (sk, skb, reason), and also without a full socket */
-	[KERNEL_RESET_REASONS] = {6, 10, false, "reasons of resets", "`rst_reason` is null"},
-	[KERNEL_TIME_WAIT_ENDS] = {0, 0, false, "a hook where minisocks meet segments",
+	[KERNEL_RESET_REASONS] = {6, 10, "reasons of resets", "`rst_reason` is null"},
+	[KERNEL_TIME_WAIT_ENDS] = {0, 0, "a hook where minisocks meet segments",
 				   "that a reset ended TIME_WAIT is not told; before 6.10 data after close neither"},
-	/* They were run with preemption off, by whoever hit the tracepoint. */
-	[KERNEL_WHOLE_RUNS] = {7, 0, true, "programs of tracepoints that keep their CPU to the end",
-			       "who comes meanwhile may be skipped twice: an event in thousands is lost, and counted"},
 };
 
 static bool shown[KERNEL_FACTS];
@@ -71,7 +67,7 @@ int kernel_ask(const char *lastack, const char *types)
 	if (!lines)
 		return -EIO;
 	for (size_t i = 0; i < KERNEL_FACTS; i++)
-		shown[i] = facts[i].major && kernel_is_from(facts[i].major, facts[i].minor) != facts[i].ended;
+		shown[i] = facts[i].major && kernel_is_from(facts[i].major, facts[i].minor);
 	shown[KERNEL_COOKIES] &= !types; /* the helper that gives them wants a typed socket */
 	shown[KERNEL_TIME_WAIT_ENDS] = hook && shown[KERNEL_COOKIES];
 	return 0;

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * kernel.h: what the running kernel shows to lastack, as far as kernels differ in it. A scenario asks here what to
- * expect, and then expects just that: no kernel is given more room for errors than another, but for the few events that
- * go missing where programs can be interrupted.
+ * expect, and then expects just that: no kernel is given more room for errors than another.
  */
 #ifndef LIVE_KERNEL_H
 #define LIVE_KERNEL_H
@@ -14,7 +13,6 @@ enum kernel_fact {
 	KERNEL_TIMEOUTS,       /* a connection counts its retransmission timeouts */
 	KERNEL_RESET_REASONS,  /* tcp_send_reset gives a reason, and is told of minisocks too */
 	KERNEL_TIME_WAIT_ENDS, /* lastack sees minisocks that are ended before their timer, and by what */
-	KERNEL_WHOLE_RUNS,     /* a program of a tracepoint is not interrupted by other tasks */
 	KERNEL_FACTS
 };
 

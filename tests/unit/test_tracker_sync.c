@@ -168,6 +168,36 @@ static void listed_before_its_birth(void **state)
 	}
 }
 
+/* The same, and it is reset before its cookie is told. What was listed is not the beginning that was announced. */
+static void listed_and_reset_before_its_birth(void **state)
+{
+	(void)state;
+	for (unsigned borrowed = 0; borrowed < 2; borrowed++) {
+		struct fixture f;
+		struct event_birth announced = make_birth(9, LISTENER, TCP_LISTEN, TCP_SYN_RECV, server_tuple(PORT));
+		struct event_birth again = make_birth(30, COOKIE, TCP_SYN_RECV, TCP_SYN_RECV, server_tuple(PORT));
+		struct event_close close = make_close(30, COOKIE, TCP_SYN_RECV);
+
+		fixture_begin(&f);
+		FEED(&f, make_listen(0, LISTENER));
+		announced.socket = again.socket = make_child(0, COOKIE, PORT).socket;
+		if (borrowed)
+			feed(&f, &announced);
+		FEED(&f, make_existing(10, COOKIE, TCP_SYN_RECV, EXISTING_FILE, server_tuple(PORT)));
+		FEED(&f, make_reset_received(30, COOKIE, TCP_SYN_RECV));
+		feed(&f, &again);
+		close.error = ECONNRESET;
+		feed(&f, &close);
+		tick(&f, 1000);
+		assert_int_equal(last_report(&f)->cause, CAUSE_RESET_IN_HANDSHAKE);
+		assert_int_equal(last_report(&f)->completeness == COMPLETENESS_COMPLETE, borrowed);
+		assert_int_equal(last_report(&f)->start_ns, borrowed ? AT(9) : ABSENT_U64);
+		assert_int_equal(last_report(&f)->process_source, SOURCE_DESCRIPTOR);
+		assert_int_equal(tracker_live(f.tracker) + f.tracker->ownerless, 0);
+		fixture_end(&f);
+	}
+}
+
 static void minisocks_and_requests_are_not_connections(void **state)
 {
 	static const uint8_t states[] = {TCP_TIME_WAIT, TCP_NEW_SYN_RECV, TCP_CLOSE};
@@ -450,6 +480,7 @@ int main(void)
 		cmocka_unit_test(role_from_the_listener),
 		cmocka_unit_test(existing_attempt),
 		cmocka_unit_test(listed_before_its_birth),
+		cmocka_unit_test(listed_and_reset_before_its_birth),
 		cmocka_unit_test(minisocks_and_requests_are_not_connections),
 		cmocka_unit_test(listed_in_another_state),
 		cmocka_unit_test(listed_after_its_close),

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * copies.bpf.h: why programs stand more than once at the same place, and how their copies agree on who takes an event.
+ * What they do with it is in handlers*.bpf.h.
+ *
+ * The kernel does not run a program that is under way on the same CPU already (__bpf_trace_run(): prog->active): a
+ * softirq's event in the middle of a task's would go missing. So programs that may be hit by that have copies, which
+ * run one after the other for each event. One rule: a copy that finds a note of the event, left by one before it, hands
+ * it on to the next; one that finds none takes the event, as all before it were skipped, and leaves a note. The last
+ * one throws notes away. What it never fetches (it was skipped too) is overwritten in the end.
+ *
+ * Since 7.0 (a46023d5616e) programs of tracepoints are preemptible, and those of functions were before: whoever runs
+ * next may come to the same place, and the next after him. With a dozen busy processes on a CPU several of them
+ * are away in the middle of a program at any time, so that no number of copies would do. There programs keep their CPU
+ * (RUN_WHOLE()), which leaves a few instructions, and a third and a fourth copy make up for these.
+ */
+#ifndef LASTACK_COPIES_BPF_H
+#define LASTACK_COPIES_BPF_H
+
+/* How many copies there are. */
+const volatile __u32 copies = 2;
+
+/*
+ * Set by the loader, one after the other, once all copies are attached: from when on notes are left, and from when on
+ * their absence means something. Before, the first copy does everything.
+ */
+bool pairs_noted;
+bool pairs_ready;
+
+/*
+ * Where programs are preemptible a task may lose its CPU between two copies, for long, and go on on another one. So
+ * there notes are kept by task, some tasks together; that it is a map of one place tells that it is not wanted.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct copy_notes);
+} task_notes SEC(".maps");
+
+static __always_inline struct copy_notes *task_notes_get(void)
+{
+	__u32 task = bpf_get_current_pid_tgid();
+
+	if (!task) /* each CPU has an idle task of this number */
+		task = ~bpf_get_smp_processor_id();
+	task &= TASK_NOTES - 1;
+	return bpf_map_lookup_elem(&task_notes, &task);
+}
+
+/*
+ * Is the place free? What has interrupted this one has done with its own notes when this goes on; but places that are
+ * shared may be taken by somebody else at the same time: whoever is second leaves.
+ */
+static __always_inline bool note_take(struct copy_note *note, bool shared)
+{
+	volatile __u64 *taken = &note->taken;
+
+	if (*taken)
+		return false;
+	if (!shared) {
+		*taken = 1;
+		return true;
+	}
+	__sync_fetch_and_add(taken, 1);
+	if (*taken == 1)
+		return true;
+	__sync_fetch_and_add(taken, -1);
+	return false;
+}
+
+/* Where none is free, most are of events that are over and were not fetched: one after the other is overwritten. */
+static __always_inline void note_leave(struct copy_notes *notes, enum program_pair pair, __u32 copy, __u64 object,
+				       __u64 detail, bool shared)
+{
+	struct copy_note *note = NULL;
+	__u32 i;
+
+	if (!pairs_noted)
+		return;
+	for (i = 0; i < COPY_NOTES; i++) { /* nearly always the first place, which is in the cache */
+		note = &notes->notes[i];
+		if (note_take(note, shared))
+			break;
+	}
+	if (i == COPY_NOTES)
+		note = &notes->notes[notes->next++ & (COPY_NOTES - 1)];
+	note->object = object;
+	note->detail = detail;
+	note->pair = pair;
+	note->copy = copy;
+}
+
+static __always_inline bool note_hand_on(struct copy_notes *notes, enum program_pair pair, __u32 copy, __u64 object,
+					 __u64 detail, bool shared)
+{
+	for (__u32 i = 0; i < COPY_NOTES; i++) {
+		struct copy_note *note = &notes->notes[i];
+
+		if (note->object != object || note->detail != detail || note->pair != pair || note->copy >= copy ||
+		    !note->taken)
+			continue;
+		if (copy < copies)
+			note->copy = copy;
+		else if (shared)
+			__sync_fetch_and_add(&note->taken, -1);
+		else
+			note->taken = 0;
+		return true;
+	}
+	return false;
+}
+
+/* Does this copy, counted from 1, take the event? */
+static __always_inline bool copy_takes(struct cpu_state *cpu, struct copy_notes *notes, enum program_pair pair,
+				       __u32 copy, __u64 object, __u64 detail, bool shared)
+{
+	if (copy > 1) {
+		if (note_hand_on(notes, pair, copy, object, detail, shared) || !pairs_ready)
+			return false;
+		__sync_fetch_and_add(&cpu->rescued[pair], 1);
+	}
+	if (copy < copies)
+		note_leave(notes, pair, copy, object, detail, shared);
+	return true;
+}
+
+/*
+ * kfuncs (the last two since 6.14). Not `extern ... __ksym`: for a name that the kernel does not have, libbpf looks
+ * through the BTF of all modules, which asks for CAP_SYS_ADMIN. src/kernel/kfuncs.c puts the real ones in.
+ */
+static void (*const bpf_preempt_disable)(void) = (void *)KFUNC_PREEMPT_DISABLE;
+static void (*const bpf_preempt_enable)(void) = (void *)KFUNC_PREEMPT_ENABLE;
+static void (*const bpf_local_irq_save)(unsigned long *flags) = (void *)KFUNC_LOCAL_IRQ_SAVE;
+static void (*const bpf_local_irq_restore)(unsigned long *flags) = (void *)KFUNC_LOCAL_IRQ_RESTORE;
+
+/*
+ * Keeps the CPU while it runs. bpf_preempt_enable() alone would give it away right there, in the program, if
+ * that was asked for meanwhile; with interrupts off it does not, and the kernel does it a moment later, when the
+ * program has ended.
+ */
+#define RUN_WHOLE(run)                                                                                                 \
+	({                                                                                                             \
+		unsigned long interrupts;                                                                              \
+		bpf_preempt_disable();                                                                                 \
+		run;                                                                                                   \
+		bpf_local_irq_save(&interrupts);                                                                       \
+		bpf_preempt_enable();                                                                                  \
+		bpf_local_irq_restore(&interrupts);                                                                    \
+	})
+
+#endif
