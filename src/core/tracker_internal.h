@@ -60,8 +60,9 @@ struct tracker {
 
 /* tracker_path.c */
 /*
- * Where interrupts come between the two copies of a program, with more transitions than the second has notes of
- * (bpf/emit.bpf.h), it tells again, and soon, what the first has told. No socket takes the same step twice in a row.
+ * Where interrupts come between the copies of a program, with more transitions than there are notes
+ * (bpf/copies.bpf.h), the second tells again, and soon, what the first has told. No socket takes the same step twice in
+ * a row.
  */
 bool lifecycle_step_is_told(const struct tracker *tracker, const struct connection *connection, uint8_t from,
 			    uint8_t to, uint64_t time_ns);
@@ -85,6 +86,10 @@ struct connection *lifecycle_begin(struct tracker *tracker, uint64_t cookie);
 void lifecycle_own(struct tracker *tracker, struct connection *connection, uint8_t source, uint32_t pid, uint32_t uid,
 		   const char *comm);
 struct ending *lifecycle_ending(struct tracker *tracker, struct connection *connection, uint64_t time_ns);
+
+/* tracker_birth.c */
+void birth_event(struct tracker *tracker, const struct event_birth *event);
+void birth_isn(struct connection *connection, uint32_t local_isn, uint32_t remote_isn);
 
 /* tracker_judge.c */
 void judge_transition(struct tracker *tracker, struct connection *connection, uint8_t from, uint8_t to, uint32_t signs,

@@ -12,6 +12,7 @@
 
 static const char *const format_names[] = {[REPORT_TABLE] = "table", [REPORT_JSON] = "json", [REPORT_CSV] = "csv"};
 const struct name_table report_format_names = {format_names, sizeof(format_names) / sizeof(format_names[0])};
+const struct name_table plain_format_names = {format_names, REPORT_CSV};
 
 int64_t field_wall_us(const struct report_context *context, uint64_t monotonic_ns)
 {

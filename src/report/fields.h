@@ -66,6 +66,7 @@ enum report_format {
 };
 
 extern const struct name_table report_format_names; /* enum report_format: the values of -o */
+extern const struct name_table plain_format_names;  /* of what has no columns: without CSV */
 
 /* How a fact stands in the report: what its getter reads. */
 enum field_kind {

@@ -25,19 +25,10 @@ struct audit {
 	struct text *text; /* where rows go */
 };
 
-static const char *const format_texts[] = {"table", "json"};
-static const struct name_table format_names = {format_texts, 2}; /* enum report_format without CSV */
-
 #define AT(member) offsetof(struct audit, member)
 
 static const struct option_spec specs[] = {
-	{.short_name = 'o',
-	 .long_name = "output",
-	 .argument = "FORMAT",
-	 .type = OPTION_NAME,
-	 .names = &format_names,
-	 .offset = AT(format),
-	 .help = "table or json (one object a line)"},
+	PLAIN_FORMAT_OPTION(AT(format)),
 	{.short_name = 'd',
 	 .long_name = "duration",
 	 .argument = "SECONDS",
@@ -98,7 +89,8 @@ static int mark(struct audit *audit, struct audit_mark *mark)
 		fprintf(stderr, "lastack: %s: %u network namespaces could not be entered: they are not audited\n",
 			audit_verb.name, mark->unreachable);
 	if (!status && mark->unread)
-		fprintf(stderr, "lastack: %s: the counters of %u network namespaces could not be read: they are not audited\n",
+		fprintf(stderr,
+			"lastack: %s: the counters of %u network namespaces could not be read: they are not audited\n",
 			audit_verb.name, mark->unread);
 	return status;
 }

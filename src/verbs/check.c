@@ -25,17 +25,8 @@ struct check_options {
 	const char *types;
 };
 
-static const char *const format_texts[] = {"table", "json"};
-static const struct name_table format_names = {format_texts, 2}; /* enum report_format without CSV */
-
 static const struct option_spec specs[] = {
-	{.short_name = 'o',
-	 .long_name = "output",
-	 .argument = "FORMAT",
-	 .type = OPTION_NAME,
-	 .names = &format_names,
-	 .offset = offsetof(struct check_options, format),
-	 .help = "table or json (one object a line)"},
+	PLAIN_FORMAT_OPTION(offsetof(struct check_options, format)),
 	{.long_name = "programs",
 	 .type = OPTION_FLAG,
 	 .offset = offsetof(struct check_options, programs),

@@ -33,9 +33,6 @@ struct diagnose_options {
 	struct diagnosis_limits limits; /* unset where not given */
 };
 
-static const char *const format_texts[] = {"table", "json"};
-static const struct name_table format_names = {format_texts, 2}; /* enum report_format without CSV */
-
 #define AT(member) .offset = offsetof(struct diagnose_options, member)
 
 static const struct option_spec specs[] = {
@@ -66,13 +63,7 @@ static const struct option_spec specs[] = {
 	 .minimum = NS_PER_S,
 	 AT(watch_ns),
 	 .help = "again so often, until Ctrl-C"},
-	{.short_name = 'o',
-	 .long_name = "output",
-	 .argument = "FORMAT",
-	 .type = OPTION_NAME,
-	 .names = &format_names,
-	 AT(ask.pipeline.format),
-	 .help = "table or json (one finding a line)"},
+	PLAIN_FORMAT_OPTION(offsetof(struct diagnose_options, ask.pipeline.format)),
 	{.short_name = 'p',
 	 .long_name = "pid",
 	 .argument = "PID,...",

@@ -86,7 +86,13 @@ int parse_cgroups(const char *value, void *target, const char **why);
 	{                                                                                                              \
 		.short_name = 'o', .long_name = "output", .argument = "FORMAT", .type = OPTION_NAME,                   \
 		.names = &report_format_names, .offset = PIPELINE_OPTION(holder, format),                              \
-		.help = "table, json (one object a line) or csv"                                                       \
+		.help = "json: one object a line"                                                                      \
+	}
+
+#define PLAIN_FORMAT_OPTION(at)                                                                                        \
+	{                                                                                                              \
+		.short_name = 'o', .long_name = "output", .argument = "FORMAT", .type = OPTION_NAME,                   \
+		.names = &plain_format_names, .offset = (at), .help = "json: one object a line"                        \
 	}
 
 #define EVENTS_OPTION(holder)                                                                                          \

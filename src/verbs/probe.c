@@ -14,9 +14,6 @@
 
 #define AT(member) offsetof(struct probe_options, member)
 
-static const char *const format_texts[] = {"table", "json"};
-static const struct name_table format_names = {format_texts, 2}; /* enum report_format without CSV */
-
 static const struct option_spec specs[] = {
 	LIVE_FILTER_OPTIONS(struct probe_options),
 	ADDRESS_OPTIONS(struct probe_options),
@@ -69,13 +66,7 @@ static const struct option_spec specs[] = {
 	 .type = OPTION_STRING,
 	 .offset = AT(state_dir),
 	 .help = "where the journal of changed settings is (" STATE_DIR ")"},
-	{.short_name = 'o',
-	 .long_name = "output",
-	 .argument = "FORMAT",
-	 .type = OPTION_NAME,
-	 .names = &format_names,
-	 .offset = AT(pipeline.format),
-	 .help = "table or json (one object a line)"},
+	PLAIN_FORMAT_OPTION(AT(pipeline.format)),
 	WIDTH_OPTION(struct probe_options),
 };
 

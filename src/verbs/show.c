@@ -7,7 +7,7 @@
 
 static const struct option_spec specs[] = {
 	SOCKET_OPTION(struct ask_options),
-	FORMAT_OPTION(struct ask_options),
+	PLAIN_FORMAT_OPTION(PIPELINE_OPTION(struct ask_options, format)),
 	WIDTH_OPTION(struct ask_options),
 };
 
@@ -66,10 +66,6 @@ int verb_show(int argc, char **argv)
 	outcome = ask_options_parse(&show_verb, argc, argv, &options, &first);
 	if (outcome)
 		return verb_options_status(outcome);
-	if (options.pipeline.format == REPORT_CSV) {
-		options_error(&show_verb, "--output csv", "a life has no columns: use table or json");
-		return EXIT_USAGE;
-	}
 	question.socket = options.socket;
 	status = ask(&question, json_pack("{s:s,s:s}", "verb", "show", "id", argv[first]), NULL);
 	return ask_finish("show", !status && showing.failed ? EXIT_FAILED : status);

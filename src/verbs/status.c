@@ -7,7 +7,7 @@
 
 static const struct option_spec specs[] = {
 	SOCKET_OPTION(struct ask_options),
-	FORMAT_OPTION(struct ask_options),
+	PLAIN_FORMAT_OPTION(PIPELINE_OPTION(struct ask_options, format)),
 	WIDTH_OPTION(struct ask_options),
 };
 
@@ -51,10 +51,6 @@ int verb_status(int argc, char **argv)
 	outcome = ask_options_parse(&status_verb, argc, argv, &options, &first);
 	if (outcome)
 		return verb_options_status(outcome);
-	if (options.pipeline.format == REPORT_CSV) {
-		options_error(&status_verb, "--output csv", "a status has no columns: use table or json");
-		return EXIT_USAGE;
-	}
 	question.socket = options.socket;
 	return ask_finish("status", ask(&question, json_pack("{s:s}", "verb", "status"), NULL));
 }
