@@ -100,9 +100,10 @@ static __always_inline bool note_hand_on(struct copy_notes *notes, enum program_
 		if (note->object != object || note->detail != detail || note->pair != pair || note->copy >= copy ||
 		    !note->taken)
 			continue;
+		note->copy = copy; /* a place that was given back looks seen to until it is written anew */
 		if (copy < copies)
-			note->copy = copy;
-		else if (shared)
+			return true;
+		if (shared)
 			__sync_fetch_and_add(&note->taken, -1);
 		else
 			note->taken = 0;

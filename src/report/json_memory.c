@@ -70,9 +70,14 @@ json_t *json_memory_load(const char *text, size_t length, size_t flags, json_err
 	if (!setjmp(load.left))
 		load.json = json_loadb(text, length, flags, error);
 	load.runs = false;
-	while (load.lacked && load.pieces.next != &load.pieces)
-		memory_put(load.pieces.next + 1);
-	piece_unlink(&load.pieces); /* they live on */
+	while (load.pieces.next != &load.pieces) {
+		struct piece *piece = load.pieces.next;
+
+		if (load.lacked)
+			memory_put(piece + 1);
+		else
+			piece_unlink(piece); /* each lives on by itself: parts may go to other threads */
+	}
 	return load.json;
 }
 

@@ -29,7 +29,7 @@ struct symbol {
  * NULL without memory. no_memory: called where libdw lacks some while it reads lines, and knows no way back; it must
  * end the process, which libdw else does itself with status 1.
  */
-typedef void (*symbols_no_memory_fn)(void) __attribute__((noreturn));
+typedef __attribute__((noreturn)) void (*symbols_no_memory_fn)(void);
 struct symbols *symbols_create(symbols_no_memory_fn no_memory);
 void symbols_destroy(struct symbols *symbols);
 /* Adds the files that this process maps now; one that may not be looked at adds none. Each pid is looked at once. */

@@ -93,15 +93,16 @@ int replay_open(const char *verb, const char *path, struct recording_reader **re
 			 *reader && recording_error(*reader)[0] ? recording_error(*reader) : strerror(-status));
 }
 
-static int replay_file(const char *path, struct recording_reader *reader, struct pipeline_options *options)
+static int replay_file(const char *path, struct recording_reader *reader, const struct pipeline_options *asked)
 {
+	struct pipeline_options options = *asked;
 	struct replay replay = {0};
 	int status;
 
-	replay_settings_take(recording_facts(reader), options);
-	options->lines = write_out;
-	options->lines_arg = &replay;
-	replay.pipeline = pipeline_create(options, recording_facts(reader));
+	replay_settings_take(recording_facts(reader), &options);
+	options.lines = write_out;
+	options.lines_arg = &replay;
+	replay.pipeline = pipeline_create(&options, recording_facts(reader));
 	if (!replay.pipeline)
 		return verb_fail(EXIT_FAILED, "replay", path, "out of memory");
 	status = replay_all(reader, &replay);

@@ -317,13 +317,16 @@ struct diag play_look(struct play *play, const struct connection *connection, en
 void play_wait_state(struct play *play, const struct connection *connection, enum end end, int state)
 {
 	struct diag diag = {0};
+	int last = STATE_GONE; /* before it was gone */
 	for (int waited = 0; waited < OP_WAIT_MS; waited += POLL_MS) {
 		diag = play_look(play, connection, end);
 		if (diag.state == state)
 			return;
+		last = diag.state == STATE_GONE ? last : diag.state;
 		play_sleep_ms(POLL_MS);
 	}
-	play_fail(play, "the %s end is in state %d, never reached %d", comms[end] + 5, diag.state, state);
+	play_fail(play, "the %s end is in state %d, %d was the last that it was seen in, it never reached %d",
+		  comms[end] + 5, diag.state, last, state);
 }
 
 void play_wait_timer(struct play *play, const struct connection *connection, enum end end, int timer, int retries)

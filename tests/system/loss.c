@@ -8,12 +8,10 @@
 #include "system.h"
 
 #include <errno.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -143,17 +141,11 @@ static void pair_reset(struct pair *pair)
 /* One of many processes that share CPU 0. Every other connection ends in good order. */
 static pid_t busy_start(uint16_t port)
 {
-	pid_t pid = fork();
-	cpu_set_t set;
+	pid_t pid = fork_to_cpu(0);
 	int listener;
 
-	CHECK(pid >= 0, "fork: %s", strerror(errno));
 	if (pid)
 		return pid;
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	CPU_ZERO(&set);
-	CPU_SET(0, &set);
-	CHECK(!sched_setaffinity(0, sizeof(set), &set), "CPU 0: %s", strerror(errno));
 	listener = tcp_listen(AF_INET, port);
 	for (unsigned i = 0; i < BUSY_EACH; i++) {
 		struct pair pair = pair_open(AF_INET, listener, port);

@@ -242,11 +242,10 @@ void pair_close(struct pair *pair)
 
 /* ---- load ---------------------------------------------------------------------------------------- */
 
-pid_t load_start(unsigned connections, unsigned cpu, uint16_t port)
+pid_t fork_to_cpu(unsigned cpu)
 {
 	pid_t pid = fork();
 	cpu_set_t set;
-	int listener;
 
 	CHECK(pid >= 0, "fork: %s", strerror(errno));
 	if (pid)
@@ -254,7 +253,17 @@ pid_t load_start(unsigned connections, unsigned cpu, uint16_t port)
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	CPU_ZERO(&set);
 	CPU_SET(cpu % (unsigned)sysconf(_SC_NPROCESSORS_ONLN), &set);
-	sched_setaffinity(0, sizeof(set), &set);
+	CHECK(!sched_setaffinity(0, sizeof(set), &set), "CPU %u: %s", cpu, strerror(errno));
+	return 0;
+}
+
+pid_t load_start(unsigned connections, unsigned cpu, uint16_t port)
+{
+	pid_t pid = fork_to_cpu(cpu);
+	int listener;
+
+	if (pid)
+		return pid;
 	netns_enter_new();
 	listener = tcp_listen(AF_INET, port);
 	for (unsigned i = 0; i < connections; i++) {

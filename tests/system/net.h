@@ -48,6 +48,8 @@ struct pair pair_open(int family, int listener, uint16_t port);
 /* The client closes, the server reads the end and closes too. */
 void pair_close(struct pair *pair);
 
+/* fork(); the child stays on this CPU (of those that there are) and dies with its parent. */
+pid_t fork_to_cpu(unsigned cpu);
 /*
  * Opens and closes so many connections in a namespace of its own, on the CPU; from a child process,
  * which dies with its parent. Returns its pid.
