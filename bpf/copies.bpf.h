@@ -74,21 +74,23 @@ static __always_inline void note_leave(struct copy_notes *notes, enum program_pa
 				       __u64 detail, bool shared)
 {
 	struct copy_note *note = NULL;
-	__u32 i;
+	__u32 i, number;
 
 	if (!pairs_noted)
 		return;
+	number = notes->next++;
 	for (i = 0; i < COPY_NOTES; i++) { /* nearly always the first place, which is in the cache */
 		note = &notes->notes[i];
 		if (note_take(note, shared))
 			break;
 	}
 	if (i == COPY_NOTES)
-		note = &notes->notes[notes->next++ & (COPY_NOTES - 1)];
+		note = &notes->notes[number & (COPY_NOTES - 1)];
 	note->object = object;
 	note->detail = detail;
 	note->pair = pair;
 	note->copy = copy;
+	note->number = number;
 }
 
 static __always_inline bool note_hand_on(struct copy_notes *notes, enum program_pair pair, __u32 copy, __u64 object,
@@ -110,6 +112,28 @@ static __always_inline bool note_hand_on(struct copy_notes *notes, enum program_
 		return true;
 	}
 	return false;
+}
+
+/* How many were left so far. Read each time: whatever interrupts leaves some too. */
+static __always_inline __u32 notes_number(const struct copy_notes *notes)
+{
+	return *(const volatile __u32 *)&notes->next;
+}
+
+/*
+ * The last copy has ended. Of the events that interrupted it the first copy left notes that nobody could fetch, as the
+ * last was under way: they must not stand for the next event of the same socket and kind.
+ */
+static __always_inline void notes_forget(struct copy_notes *notes, __u32 since)
+{
+	if (notes_number(notes) == since)
+		return;
+	for (__u32 i = 0; i < COPY_NOTES; i++) {
+		struct copy_note *note = &notes->notes[i];
+
+		if ((__s32)(note->number - since) >= 0)
+			note->taken = 0;
+	}
 }
 
 /* Does this copy, counted from 1, take the event? */

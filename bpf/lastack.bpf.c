@@ -44,8 +44,13 @@ char LICENSE[] SEC("license") = "GPL";
 #define RUN_COPY(copy, pair, object, detail, call)                                                                     \
 	({                                                                                                             \
 		struct cpu_state *cpu = cpu_state_get();                                                               \
-		if (cpu && copy_takes(cpu, &cpu->notes, pair, copy, (__u64)(object), detail, false))                   \
-			call;                                                                                          \
+		if (cpu) {                                                                                             \
+			__u32 since = notes_number(&cpu->notes);                                                       \
+			if (copy_takes(cpu, &cpu->notes, pair, copy, (__u64)(object), detail, false))                  \
+				call;                                                                                  \
+			if (copy == copies)                                                                            \
+				notes_forget(&cpu->notes, since);                                                      \
+		}                                                                                                      \
 		0;                                                                                                     \
 	})
 #define RUN_FIRST(pair, object, detail, call)  RUN_COPY(1, pair, object, detail, call)

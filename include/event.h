@@ -434,13 +434,15 @@ enum program_pair {
 struct copy_note {
 	__u64 object;
 	__u64 detail;
-	__u64 taken; /* 0: this place is free */
-	__u32 pair;  /* enum program_pair */
-	__u32 copy;  /* the last one that has seen to it, from 1 on */
+	__u64 taken;  /* 0: this place is free */
+	__u32 pair;   /* enum program_pair */
+	__u32 copy;   /* the last one that has seen to it, from 1 on */
+	__u32 number; /* of all that were left there */
+	__u32 pad;
 };
 
 struct copy_notes {
-	__u32 next; /* to be overwritten where none is free */
+	__u32 next; /* number of the next; where no place is free it overwrites one */
 	__u32 pad;
 	struct copy_note notes[COPY_NOTES];
 };
