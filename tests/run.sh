@@ -44,7 +44,8 @@ again_untold() {
 	local name
 	[ "$(grep -ac '^FAIL ' "$1")" -eq 1 ] || return 0
 	name=$(sed -nE -e 's/^FAIL (probe_reaps): not silent: .*"verdict":"gone".*/\1/p' \
-		-e 's/^FAIL ([a-z_]+): no report of the socket [0-9]+ came.*/\1/p' "$1")
+		-e 's/^FAIL ([a-z_]+): no report of the socket [0-9]+ came.*/\1/p' \
+		-e "s/^FAIL (race_attach): the client's end of a connection .* is missing.*/\\1/p" "$1")
 	[ -n "$name" ] || return 0
 	echo "== system once more: $name: an end was not told (README, Limits)"
 	if LASTACK=$O/lastack timeout 300 "$O/system" --only "$name"; then
