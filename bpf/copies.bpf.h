@@ -7,7 +7,8 @@
  * softirq's event in the middle of a task's would go missing. So programs that may be hit by that have copies, which
  * run one after the other for each event. One rule: a copy that finds a note of the event, left by one before it, hands
  * it on to the next; one that finds none takes the event, as all before it were skipped, and leaves a note. The last
- * one throws notes away. What it never fetches (it was skipped too) is overwritten in the end.
+ * one throws notes away, also those of events that interrupted it, for which it was skipped itself. What is left all
+ * the same is overwritten in the end.
  *
  * Since 7.0 (a46023d5616e) programs of tracepoints are preemptible, and those of functions were before: whoever runs
  * next may come to the same place, and the next after him. With a dozen busy processes on a CPU several of them

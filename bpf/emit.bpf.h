@@ -45,6 +45,13 @@ static __always_inline void event_filtered(struct cpu_state *cpu, enum event_kin
 	__sync_fetch_and_add(&cpu->counts.kind[kind].filtered, 1);
 }
 
+/* Before there was room asked for. */
+static __always_inline void event_lost(struct cpu_state *cpu, enum event_kind kind)
+{
+	__sync_fetch_and_add(&cpu->counts.kind[kind].generated, 1);
+	__sync_fetch_and_add(&cpu->counts.kind[kind].lost, 1);
+}
+
 /* Room for one record with its header filled, or NULL: then it is counted as lost. */
 static __always_inline void *event_reserve(struct cpu_state *cpu, enum event_kind kind, __u64 size, __u64 key,
 					   __u16 flags)

@@ -45,10 +45,10 @@ char LICENSE[] SEC("license") = "GPL";
 	({                                                                                                             \
 		struct cpu_state *cpu = cpu_state_get();                                                               \
 		if (cpu) {                                                                                             \
-			__u32 since = notes_number(&cpu->notes);                                                       \
+			__u32 since = copy > 1 ? notes_number(&cpu->notes) : 0;                                        \
 			if (copy_takes(cpu, &cpu->notes, pair, copy, (__u64)(object), detail, false))                  \
 				call;                                                                                  \
-			if (copy == copies)                                                                            \
+			if (copy > 1) /* the last */                                                                   \
 				notes_forget(&cpu->notes, since);                                                      \
 		}                                                                                                      \
 		0;                                                                                                     \

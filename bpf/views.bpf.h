@@ -51,12 +51,6 @@ static __always_inline bool is_tcp(const struct sock *sk)
 	return sk->sk_protocol == IPPROTO_TCP;
 }
 
-static __always_inline void event_lost(struct cpu_state *cpu, enum event_kind kind)
-{
-	__sync_fetch_and_add(&cpu->counts.kind[kind].generated, 1);
-	__sync_fetch_and_add(&cpu->counts.kind[kind].lost, 1);
-}
-
 /* A copy of so many bytes; NULL, which nobody has seen yet: the event is lost. */
 static __always_inline void *view_copy(struct cpu_state *cpu, enum event_kind kind, enum view_place place,
 				       const void *from, __u64 bytes)
