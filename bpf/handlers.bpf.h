@@ -384,7 +384,7 @@ static __always_inline int handle_synack(struct cpu_state *cpu, const struct soc
 	if (!view_tcp(&view, cpu, EVENT_RETRANSMIT_SYNACK, VIEW_SYNACK, listener))
 		return 0;
 	if (raw_reads)
-		request = view_copy(cpu, EVENT_RETRANSMIT_SYNACK, VIEW_SYNACK_REQUEST, asked,
+		request = view_copy(cpu, EVENT_RETRANSMIT_SYNACK, VIEW_SYNACK_REQUEST, false, asked,
 				    bpf_core_type_size(struct request_sock));
 	if (!request)
 		return 0;

@@ -12,8 +12,9 @@
 #define VIEW_BYTES 4096
 
 /*
- * A place for each program: one may interrupt another on its CPU, but never itself. Variants of a program for other
- * kernels share it, for only one of them is loaded.
+ * Places for each program, as one may interrupt another on its CPU; before 6.1 (05b24ff9b2cf) also itself, so there are
+ * two: what a task does with a socket that it has locked can be interrupted by softirqs, which meet sockets that nobody
+ * has locked, and are not interrupted. Variants of a program for other kernels share them: only one of them is loaded.
  */
 enum view_place {
 	VIEW_STATE,
@@ -34,7 +35,7 @@ enum view_place {
 /* Only made where it is needed. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, VIEW_PLACES);
+	__uint(max_entries, 2 * VIEW_PLACES);
 	__uint(key_size, sizeof(__u32));
 	__uint(value_size, VIEW_BYTES);
 } views SEC(".maps");
@@ -52,10 +53,10 @@ static __always_inline bool is_tcp(const struct sock *sk)
 }
 
 /* A copy of so many bytes; NULL, which nobody has seen yet: the event is lost. */
-static __always_inline void *view_copy(struct cpu_state *cpu, enum event_kind kind, enum view_place place,
+static __always_inline void *view_copy(struct cpu_state *cpu, enum event_kind kind, enum view_place place, bool locked,
 				       const void *from, __u64 bytes)
 {
-	__u32 key = place;
+	__u32 key = 2 * place + locked;
 	void *copy = bpf_map_lookup_elem(&views, &key);
 
 	if (copy && !bpf_probe_read_kernel(copy, bytes, from))
@@ -67,7 +68,10 @@ static __always_inline void *view_copy(struct cpu_state *cpu, enum event_kind ki
 static __always_inline bool view_copy_tcp(struct socket_view *view, struct cpu_state *cpu, enum event_kind kind,
 					  enum view_place place)
 {
-	view->tp = view_copy(cpu, kind, place, view->socket, bpf_core_type_size(struct tcp_sock));
+	const struct sock *socket = view->socket; /* relocated by its own type */
+	bool locked = BPF_CORE_READ(socket, sk_lock.owned) != 0;
+
+	view->tp = view_copy(cpu, kind, place, locked, socket, bpf_core_type_size(struct tcp_sock));
 	view->sk = (const struct sock *)view->tp;
 	return view->tp;
 }
@@ -100,7 +104,7 @@ static __always_inline bool view_any(struct socket_view *view, struct cpu_state 
 	state = BPF_CORE_READ(sk, __sk_common.skc_state);
 	if (state != TCP_TIME_WAIT && state != TCP_NEW_SYN_RECV)
 		return view_copy_tcp(view, cpu, kind, place);
-	view->sk = view_copy(cpu, kind, place, sk, bpf_core_type_size(struct sock_common));
+	view->sk = view_copy(cpu, kind, place, false, sk, bpf_core_type_size(struct sock_common));
 	return view->sk;
 }
 
