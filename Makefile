@@ -113,6 +113,8 @@ $(O)/system: | $(O)/failing_alloc.so $(O)/stepping_clock.so
 $(O)/tests/system/diagnose_stacks.o $(O)/tests/unit/test_finding_names.o: CFLAGS += -fno-omit-frame-pointer
 $(O)/tiers: $(call object,,$(wildcard tests/kernels/*.c))
 	$(call link,,-ljansson)
+$(O)/process_one: $(call object,,tests/process_one.c)
+	$(call link,,-lbpf)
 $(O)/bench: $(call object,,tests/bench/bench.c tests/bench/measure.c)
 	$(call link,,-lbpf)
 $(O)/bench_daemon: $(call object,,tests/bench/bench_daemon.c tests/bench/measure.c)
@@ -157,7 +159,7 @@ bench: all $(BENCHES)
 	$(O)/bench_daemon
 	$(O)/bench_stacks
 	$(O)/bench_history
-test-build: all $(UNIT) $(PROOFS) $(FUZZ) $(O)/live $(O)/demo $(O)/system $(BENCHES)
+test-build: all $(UNIT) $(PROOFS) $(FUZZ) $(O)/live $(O)/demo $(O)/system $(O)/process_one $(BENCHES)
 test: test-build manual
 	O=$(O) tests/run.sh unit $(UNIT) $(PROOFS) -- fuzz packaging system live
 test-unit: $(UNIT)
@@ -166,9 +168,9 @@ proofs: $(PROOFS)
 	O=$(O) tests/run.sh unit $(PROOFS)
 test-packaging: all manual
 	O=$(O) tests/run.sh packaging
-test-live: all $(O)/live
+test-live: all $(O)/live $(O)/process_one
 	O=$(O) tests/run.sh live
-test-system: all $(O)/system
+test-system: all $(O)/system $(O)/process_one
 	O=$(O) tests/run.sh system
 test-kernels: all $(O)/tiers $(O)/system $(O)/live # boots virtual machines: minutes, so no part of test
 	O=$(O) tests/kernels/matrix.sh $(SUITES)
