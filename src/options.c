@@ -84,7 +84,8 @@ static int option_unknown(const struct option_verb *verb, const char *given)
 	for (unsigned i = 0; i < verb->option_count; i++)
 		near_word_try(&near, verb->options[i].long_name);
 	if (near.best)
-		snprintf(why, sizeof(why), "no such option; is --%s meant? (see 'lastack %s --help')", near.best, verb->name);
+		snprintf(why, sizeof(why), "no such option; is --%s meant? (see 'lastack %s --help')", near.best,
+			 verb->name);
 	else
 		snprintf(why, sizeof(why), "no such option, or more than one begins so (see 'lastack %s --help')",
 			 verb->name);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * options_near.h: what somebody may have meant who mistyped an option, a setting or a verb. Words in, a word or NULL out.
+ * options_near.h: what somebody may have meant who mistyped an option, a setting or a verb. Words in, a word or NULL
+ * out.
  */
 #ifndef LASTACK_OPTIONS_NEAR_H
 #define LASTACK_OPTIONS_NEAR_H

@@ -212,7 +212,7 @@ static bool error_was_fetched(const struct ending *ending)
 /* A connection from before the monitor whose local end somebody listens on came in through it. */
 static uint8_t role_of(struct tracker *tracker, const struct connection *connection)
 {
-	if (connection->role == ROLE_UNKNOWN && listener_find(tracker, &connection->tuple))
+	if (connection->role == ROLE_UNKNOWN && listener_find(tracker, &connection->tuple, connection->family))
 		return ROLE_SERVER;
 	return connection->role;
 }

@@ -131,8 +131,8 @@ struct machine_rule {
 };
 
 /*
- * The entries of each pair of states that is shown, and those of each state that a minisock's or request's end shows, in
- * their order: 1 + index, 0 ends the chain.
+ * The entries of each pair of states that is shown, and those of each state that a minisock's or request's end shows,
+ * in their order: 1 + index, 0 ends the chain.
  */
 struct machine_index {
 	uint8_t first[TCP_STATES][TCP_STATES];

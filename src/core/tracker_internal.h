@@ -112,7 +112,8 @@ void timed_report(const struct tracker *tracker, const struct connection *connec
 		  struct connection_report *report);
 
 /* tracker_listen.c */
-struct connection *listener_find(struct tracker *tracker, const struct event_tuple *tuple);
+/* The listener that a connection of this family with this local end came through, or one alike; NULL: none. */
+struct connection *listener_find(struct tracker *tracker, const struct event_tuple *tuple, uint8_t family);
 /*
  * The listener whose process is likely to get this connection; NULL where that is not known, as of several processes
  * that listen alike (SO_REUSEPORT): which of them it goes to no event tells.

@@ -43,25 +43,6 @@ void listener_close(struct tracker *tracker, struct connection *listener, const 
 	listener_remove(tracker, listener);
 }
 
-/* The listener that a connection with this local end came through: an exact address before a wildcard. */
-struct connection *listener_find(struct tracker *tracker, const struct event_tuple *tuple)
-{
-	static const uint8_t any[EVENT_ADDRESS_BYTES];
-	struct connection *listener, *wildcard = NULL;
-	slot_t slot = *listener_bucket(tracker, tuple->local_port);
-
-	for (; slot; slot = listener->tuple_next) {
-		listener = connection_at(tracker->table, slot);
-		if (listener->tuple.local_port != tuple->local_port || listener->tuple.netns != tuple->netns)
-			continue;
-		if (!memcmp(listener->tuple.local, tuple->local, sizeof(any)))
-			return listener;
-		if (!memcmp(listener->tuple.local, any, sizeof(any)))
-			wildcard = listener;
-	}
-	return wildcard;
-}
-
 /* How well a connection of this family fits a listener, as the kernel looks for one (compute_score()); 0: not at all.
  */
 static unsigned listener_score(const struct connection *listener, const struct event_tuple *tuple, uint8_t family)
@@ -78,24 +59,43 @@ static unsigned listener_score(const struct connection *listener, const struct e
 	return 1 + 2 * exact + (listener->family == family);
 }
 
-const struct connection *listener_owner(struct tracker *tracker, const struct event_tuple *tuple, uint8_t family)
+/* The one that fits best. several: others of other processes fit as well. */
+static struct connection *listener_best(struct tracker *tracker, const struct event_tuple *tuple, uint8_t family,
+					bool *several)
 {
-	const struct connection *listener, *best = NULL;
+	struct connection *listener, *best = NULL;
 	slot_t slot = *listener_bucket(tracker, tuple->local_port);
-	bool several = false;
 	unsigned most = 0;
 
+	*several = false;
 	for (; slot; slot = listener->tuple_next) {
 		unsigned score;
 
 		listener = connection_at(tracker->table, slot);
 		score = listener_score(listener, tuple, family);
-		if (!score || score < most)
-			continue;
-		several = score == most && (several || listener->pid != best->pid);
-		most = score;
-		best = listener;
+		if (score > most) {
+			most = score;
+			best = listener;
+			*several = false;
+		} else if (score && score == most) {
+			*several |= listener->pid != best->pid;
+		}
 	}
+	return best;
+}
+
+struct connection *listener_find(struct tracker *tracker, const struct event_tuple *tuple, uint8_t family)
+{
+	bool several;
+
+	return listener_best(tracker, tuple, family, &several);
+}
+
+const struct connection *listener_owner(struct tracker *tracker, const struct event_tuple *tuple, uint8_t family)
+{
+	bool several;
+	const struct connection *best = listener_best(tracker, tuple, family, &several);
+
 	return best && best->pid && !several ? best : NULL;
 }
 

@@ -52,7 +52,7 @@ bool tracker_has_minisock(struct tracker *tracker, const struct connection *conn
 bool tracker_is_served(struct tracker *tracker, const struct connection *connection)
 {
 	if (connection->role == ROLE_UNKNOWN)
-		return listener_find(tracker, &connection->tuple) != NULL;
+		return listener_find(tracker, &connection->tuple, connection->family) != NULL;
 	return connection->role == ROLE_SERVER;
 }
 
@@ -60,7 +60,8 @@ const struct connection *tracker_listener(struct tracker *tracker, const struct 
 {
 	if (connection->state == TCP_LISTEN)
 		return connection;
-	return tracker_is_served(tracker, connection) ? listener_find(tracker, &connection->tuple) : NULL;
+	return tracker_is_served(tracker, connection) ? listener_find(tracker, &connection->tuple, connection->family)
+						      : NULL;
 }
 
 uint64_t tracker_born_ns(struct tracker *tracker, const struct connection *connection)

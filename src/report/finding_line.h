@@ -28,8 +28,8 @@ struct finding_source {
 };
 
 /*
- * The stacks of a finding, as ,"stacks":[...] and what is missing there, null where they are not told. They are raw, as what a frame is called only somebody can tell who may read the
- * program's files (symbols/finding_names.h).
+ * The stacks of a finding, as ,"stacks":[...] and what is missing there, null where they are not told. They are raw, as
+ * what a frame is called only somebody can tell who may read the program's files (symbols/finding_names.h).
  */
 void finding_stacks_json(struct text *text, const struct finding_source *source);
 /* The blocks of them for a person, named or not. */

@@ -203,6 +203,7 @@ static void history_append(const struct page *page)
 				    number(page, "history", "rows"), text_string(&size),
 				    number(page, "history", "written"), number(page, "history", "counted"),
 				    number(page, "history", "expired"));
+	text_append_labelled_format(page->text, LABEL_WIDTH, page->columns, "", "in %s", word(page, "history", "path"));
 	if (number(page, "history", "not_stored"))
 		text_append_labelled_format(page->text, LABEL_WIDTH, page->columns, "",
 					    "%lld reports are MISSING: the disk could not take them",
@@ -221,10 +222,10 @@ static void stores_append(const struct page *page)
 	if (!json_object_get(page->status, "files"))
 		return;
 	text_append_labelled_format(
-		page->text, LABEL_WIDTH, page->columns, "files", "%s%s: %lld lines in %lld finished files",
+		page->text, LABEL_WIDTH, page->columns, "files", "%s%s: %lld lines in %lld finished files in %s",
 		json_is_true(report_member(page->status, "files", "failing")) ? "FAILING, " : "writing",
 		json_is_true(report_member(page->status, "files", "failing")) ? word(page, "files", "why") : "",
-		number(page, "files", "lines"), number(page, "files", "files"));
+		number(page, "files", "lines"), number(page, "files", "files"), word(page, "files", "directory"));
 	if (number(page, "files", "lost"))
 		text_append_labelled_format(page->text, LABEL_WIDTH, page->columns, "",
 					    "%lld lines are MISSING: they could not be written",

@@ -185,6 +185,7 @@ static void set_stores(json_t *object, const struct service_status *status)
 	}
 	if (status->has_history) {
 		store = set_object(object, "history");
+		set_text(store, "path", status->history_path);
 		set_text(store, "state", name_of(&history_state_names, status->history.state));
 		set_text(store, "why", status->history.why);
 		set(store, "rows", status->history.rows);
@@ -197,6 +198,7 @@ static void set_stores(json_t *object, const struct service_status *status)
 	}
 	if (status->has_files) {
 		store = set_object(object, "files");
+		set_text(store, "directory", status->reports_directory);
 		set_flag(store, "failing", status->files.failing);
 		set_text(store, "why", status->files.why);
 		set(store, "lines", status->files.lines);

@@ -61,6 +61,7 @@ struct service_status {
 	const struct service_hook *hooks;
 	size_t hook_count;
 	bool has_writer, has_history, has_files;
+	const char *history_path, *reports_directory; /* of those that there are */
 	struct store_writer_status writer;
 	struct history_status history;
 	struct report_files_status files;

@@ -97,6 +97,8 @@ static void status_of_store(struct daemon *daemon, struct service_status *status
 	status->has_writer = daemon->writer != NULL;
 	status->has_history = daemon->history != NULL;
 	status->has_files = daemon->files != NULL;
+	status->history_path = daemon->history_path;
+	status->reports_directory = daemon->settings.options.reports_directory;
 	if (daemon->writer)
 		store_writer_status(daemon->writer, &status->writer);
 	if (daemon->history)

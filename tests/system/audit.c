@@ -263,8 +263,11 @@ static void audit_nowhere(void)
 }
 
 const struct test audit_tests[] = {
-	{"audit_of_all_ends", audit_of_all_ends},         {"audit_of_young_and_gone", audit_of_young_and_gone},
-	{"audit_explains_losses", audit_explains_losses}, {"audit_finds_what_was_missed", audit_finds_what_was_missed},
-	{"audit_under_load", audit_under_load},           {"audit_nowhere", audit_nowhere},
+	{"audit_of_all_ends", audit_of_all_ends},
+	{"audit_of_young_and_gone", audit_of_young_and_gone},
+	{"audit_explains_losses", audit_explains_losses},
+	{"audit_finds_what_was_missed", audit_finds_what_was_missed},
+	{"audit_under_load", audit_under_load},
+	{"audit_nowhere", audit_nowhere},
 	{0},
 };

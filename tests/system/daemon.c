@@ -114,8 +114,9 @@ static void verbs_daemon(void)
 	metrics_are_told();
 	status = daemon_status(&place);
 	CHECK(json_object_get(status, "hooks"), "%s", report_line(status));
-	CHECK(daemon_ask(&other, &place, "status", NULL) == 0 && text_has(other.output, "graceful"), "%s",
-	      text_of(other.output));
+	CHECK(daemon_ask(&other, &place, "status", NULL) == 0 && text_has(other.output, "graceful") &&
+		      text_has(other.output, place.history),
+	      "%s", text_of(other.output));
 	kill(follow.pid, SIGINT);
 	program_exit(&follow);
 	daemon_stop(&daemon_program);

@@ -151,8 +151,8 @@ static bool is_chosen(unsigned at, unsigned count, unsigned max)
 }
 
 /*
- * A deep sweep plays as many as there is time for, or a piece of them all: LASTACK_DEEP=2/16 is the second sixteenth, as
- * evenly spread as the whole.
+ * A deep sweep plays as many as there is time for, or a piece of them all: LASTACK_DEEP=2/16 is the second sixteenth,
+ * as evenly spread as the whole.
  */
 static bool is_played(unsigned at, unsigned count, unsigned max)
 {

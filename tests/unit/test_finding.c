@@ -357,14 +357,10 @@ static void connections_behind_it(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(every_kind_meets_the_schema),
-		cmocka_unit_test(sentences_are_whole),
-		cmocka_unit_test(blocks_are_as_wide_as_asked),
-		cmocka_unit_test(one_to_the_letter),
-		cmocka_unit_test(connections_behind_it),
-		cmocka_unit_test(control_groups_in_words),
-		cmocka_unit_test(several_processes_in_words),
-		cmocka_unit_test(commands_to_run),
+		cmocka_unit_test(every_kind_meets_the_schema), cmocka_unit_test(sentences_are_whole),
+		cmocka_unit_test(blocks_are_as_wide_as_asked), cmocka_unit_test(one_to_the_letter),
+		cmocka_unit_test(connections_behind_it),       cmocka_unit_test(control_groups_in_words),
+		cmocka_unit_test(several_processes_in_words),  cmocka_unit_test(commands_to_run),
 	};
 
 	return cmocka_run_group_tests_name("finding", tests, NULL, NULL);

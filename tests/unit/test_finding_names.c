@@ -408,14 +408,10 @@ static void long_names_are_cut(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(names_come_from_the_files),
-		cmocka_unit_test(what_is_not_known_has_no_name),
-		cmocka_unit_test(frames_end_where_code_does),
-		cmocka_unit_test(a_build_id_outlives_its_process),
-		cmocka_unit_test(named_stacks_meet_the_schema),
-		cmocka_unit_test(a_caller_is_put_in),
-		cmocka_unit_test(blocks_to_the_letter),
-		cmocka_unit_test(long_names_are_cut),
+		cmocka_unit_test(names_come_from_the_files),    cmocka_unit_test(what_is_not_known_has_no_name),
+		cmocka_unit_test(frames_end_where_code_does),   cmocka_unit_test(a_build_id_outlives_its_process),
+		cmocka_unit_test(named_stacks_meet_the_schema), cmocka_unit_test(a_caller_is_put_in),
+		cmocka_unit_test(blocks_to_the_letter),         cmocka_unit_test(long_names_are_cut),
 	};
 	int failed = cmocka_run_group_tests_name("finding_names", tests, NULL, NULL);
 

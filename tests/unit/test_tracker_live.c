@@ -329,14 +329,10 @@ static void born_and_entered(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(counts_follow_the_states),
-		cmocka_unit_test(walk_shows_each_once),
-		cmocka_unit_test(facts_of_a_listing),
-		cmocka_unit_test(role_by_the_listener),
-		cmocka_unit_test(facts_end_with_the_life),
-		cmocka_unit_test(details_of_a_listing),
-		cmocka_unit_test(facts_of_a_listener),
-		cmocka_unit_test(walk_over_all),
+		cmocka_unit_test(counts_follow_the_states), cmocka_unit_test(walk_shows_each_once),
+		cmocka_unit_test(facts_of_a_listing),       cmocka_unit_test(role_by_the_listener),
+		cmocka_unit_test(facts_end_with_the_life),  cmocka_unit_test(details_of_a_listing),
+		cmocka_unit_test(facts_of_a_listener),      cmocka_unit_test(walk_over_all),
 		cmocka_unit_test(born_and_entered),
 	};
 
