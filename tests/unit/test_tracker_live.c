@@ -151,19 +151,37 @@ static void facts_of_a_listing(void **state)
 	fixture_end(&f);
 }
 
-/* Of a connection from before the monitor it is not known who opened it, unless somebody listens there. */
+/*
+ * Of a connection from before the monitor it is not known who opened it, unless somebody listens there: one on :: may
+ * serve both families, one on 0.0.0.0 only its own.
+ */
 static void role_by_the_listener(void **state)
 {
+	static const struct {
+		uint8_t listener, connection; /* families; 0: nobody listens */
+		enum connection_role role;
+	} cases[] = {
+		{0, 4, ROLE_UNKNOWN}, {4, 4, ROLE_SERVER},  {6, 4, ROLE_SERVER},
+		{6, 6, ROLE_SERVER},  {4, 6, ROLE_UNKNOWN},
+	};
 	struct connection_report report;
 
 	(void)state;
-	for (unsigned listens = 0; listens < 2; listens++) {
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct event_existing existing = make_existing(1, COOKIE, TCP_ESTABLISHED, EXISTING_TCP,
+							       server_tuple(PORT));
+		struct event_birth listen = make_listen(0, COOKIE + 1);
+
+		listen.family = cases[i].listener;
+		existing.family = cases[i].connection;
 		keep_facts_begin();
-		if (listens)
-			FEED(&f, make_listen(0, COOKIE + 1));
-		FEED(&f, make_existing(1, COOKIE, TCP_ESTABLISHED, EXISTING_TCP, server_tuple(PORT)));
+		if (cases[i].listener)
+			FEED(&f, listen);
+		FEED(&f, existing);
 		tracker_report_live(f.tracker, tracker_find(f.tracker, COOKIE), AT(5), &report);
-		assert_int_equal(report.role, listens ? ROLE_SERVER : ROLE_UNKNOWN);
+		if (report.role != cases[i].role)
+			fail_msg("a listener of family %u, a connection of %u: role %u", cases[i].listener,
+				 cases[i].connection, report.role);
 		fixture_end(&f);
 	}
 }
