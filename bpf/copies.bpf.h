@@ -13,13 +13,11 @@
  * Since 7.0 (a46023d5616e) programs of tracepoints are preemptible, and those of functions were before: whoever runs
  * next may come to the same place, and the next after him. With a dozen busy processes on a CPU several of them
  * are away in the middle of a program at any time, so that no number of copies would do. There programs keep their CPU
- * (RUN_WHOLE()), which leaves a few instructions, and a third and a fourth copy make up for these.
+ * (RUN_WHOLE()), which leaves a few instructions, and a third and a fourth copy make up for these. What a copy skips
+ * for that time, which is long where many share a CPU, leaves notes that nobody fetches.
  */
 #ifndef LASTACK_COPIES_BPF_H
 #define LASTACK_COPIES_BPF_H
-
-/* How many copies there are. */
-const volatile __u32 copies = 2;
 
 /*
  * Set by the loader, one after the other, once all copies are attached: from when on notes are left, and from when on
@@ -30,49 +28,64 @@ bool pairs_ready;
 
 /*
  * Where programs are preemptible a task may lose its CPU between two copies, for long, and go on on another one. So
- * there notes are kept by task, some tasks together; that it is a map of one place tells that it is not wanted.
+ * there notes are kept by task, two for each: one of what it does itself, one of what softirqs do that interrupt it.
+ * Either does one thing after the other, so that a note is over when the next one is left in its place. Tasks whose
+ * numbers are TASK_NOTES apart share a place. That the map has no more than one tells that it is not wanted.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
 	__type(key, __u32);
-	__type(value, struct copy_notes);
+	__type(value, struct task_note);
 } task_notes SEC(".maps");
 
-static __always_inline struct copy_notes *task_notes_get(void)
+static __always_inline struct task_note *task_note_get(bool acts)
 {
-	__u32 task = bpf_get_current_pid_tgid();
+	__u32 task = bpf_get_current_pid_tgid(), key;
 
 	if (!task) /* each CPU has an idle task of this number */
 		task = ~bpf_get_smp_processor_id();
-	task &= TASK_NOTES - 1;
-	return bpf_map_lookup_elem(&task_notes, &task);
+	key = 2 * (task & (TASK_NOTES - 1)) + acts;
+	return bpf_map_lookup_elem(&task_notes, &key);
+}
+
+/* Does the running task itself act on this socket? See task_flags(). */
+static __always_inline bool task_acts(const struct sock *sk)
+{
+	return sk->sk_lock.owned;
 }
 
 /*
- * Is the place free? What has interrupted this one has done with its own notes when this goes on; but places that are
- * shared may be taken by somebody else at the same time: whoever is second leaves.
+ * The same of whatever a reset is sent for. A listener is not locked for that: whether it is tells of somebody else. A
+ * minisock has no lock.
  */
-static __always_inline bool note_take(struct copy_note *note, bool shared)
+static __always_inline bool task_resets(const struct sock *sk)
+{
+	__u8 state = sk ? sk->__sk_common.skc_state : TCP_LISTEN;
+
+	return state != TCP_LISTEN && state != TCP_TIME_WAIT && state != TCP_NEW_SYN_RECV && task_acts(sk);
+}
+
+/* Is the place free? What has interrupted this one has done with its own notes when this goes on. */
+static __always_inline bool note_take(struct copy_note *note)
 {
 	volatile __u64 *taken = &note->taken;
 
 	if (*taken)
 		return false;
-	if (!shared) {
-		*taken = 1;
-		return true;
-	}
-	__sync_fetch_and_add(taken, 1);
-	if (*taken == 1)
-		return true;
-	__sync_fetch_and_add(taken, -1);
-	return false;
+	*taken = 1;
+	return true;
+}
+
+/* It stands for no event until it is written anew. */
+static __always_inline void note_give_back(struct copy_note *note)
+{
+	note->pair = PROGRAM_PAIRS;
+	note->taken = 0;
 }
 
 /* Where none is free, most are of events that are over and were not fetched: one after the other is overwritten. */
-static __always_inline void note_leave(struct copy_notes *notes, enum program_pair pair, __u32 copy, __u64 object,
-				       __u64 detail, bool shared)
+static __always_inline void note_leave(struct copy_notes *notes, enum program_pair pair, __u64 object, __u64 detail)
 {
 	struct copy_note *note = NULL;
 	__u32 i, number;
@@ -82,7 +95,7 @@ static __always_inline void note_leave(struct copy_notes *notes, enum program_pa
 	number = notes->next++;
 	for (i = 0; i < COPY_NOTES; i++) { /* nearly always the first place, which is in the cache */
 		note = &notes->notes[i];
-		if (note_take(note, shared))
+		if (note_take(note))
 			break;
 	}
 	if (i == COPY_NOTES)
@@ -90,26 +103,17 @@ static __always_inline void note_leave(struct copy_notes *notes, enum program_pa
 	note->object = object;
 	note->detail = detail;
 	note->pair = pair;
-	note->copy = copy;
 	note->number = number;
 }
 
-static __always_inline bool note_hand_on(struct copy_notes *notes, enum program_pair pair, __u32 copy, __u64 object,
-					 __u64 detail, bool shared)
+static __always_inline bool note_fetch(struct copy_notes *notes, enum program_pair pair, __u64 object, __u64 detail)
 {
 	for (__u32 i = 0; i < COPY_NOTES; i++) {
 		struct copy_note *note = &notes->notes[i];
 
-		if (note->object != object || note->detail != detail || note->pair != pair || note->copy >= copy ||
-		    !note->taken)
+		if (note->object != object || note->detail != detail || note->pair != pair || !note->taken)
 			continue;
-		note->copy = copy; /* a place that was given back looks seen to until it is written anew */
-		if (copy < copies)
-			return true;
-		if (shared)
-			__sync_fetch_and_add(&note->taken, -1);
-		else
-			note->taken = 0;
+		note_give_back(note);
 		return true;
 	}
 	return false;
@@ -133,21 +137,45 @@ static __always_inline void notes_forget(struct copy_notes *notes, __u32 since)
 		struct copy_note *note = &notes->notes[i];
 
 		if ((__s32)(note->number - since) >= 0)
-			note->taken = 0;
+			note_give_back(note);
 	}
 }
 
-/* Does this copy, counted from 1, take the event? */
-static __always_inline bool copy_takes(struct cpu_state *cpu, struct copy_notes *notes, enum program_pair pair,
-				       __u32 copy, __u64 object, __u64 detail, bool shared)
+static __always_inline void event_rescued(struct cpu_state *cpu, enum program_pair pair)
+{
+	__sync_fetch_and_add(&cpu->rescued[pair], 1);
+}
+
+/* Does this copy, counted from 1, take the event? Of two copies, where tasks do not interrupt each other. */
+static __always_inline bool copy_takes(struct cpu_state *cpu, enum program_pair pair, __u32 copy, __u64 object,
+				       __u64 detail)
+{
+	if (copy == 1) {
+		note_leave(&cpu->notes, pair, object, detail);
+		return true;
+	}
+	if (note_fetch(&cpu->notes, pair, object, detail) || !pairs_ready)
+		return false;
+	event_rescued(cpu, pair);
+	return true;
+}
+
+/* The same where they do. */
+static __always_inline bool copy_takes_whole(struct cpu_state *cpu, struct task_note *note, enum program_pair pair,
+					     __u32 copy, __u64 object, __u64 detail)
 {
 	if (copy > 1) {
-		if (note_hand_on(notes, pair, copy, object, detail, shared) || !pairs_ready)
+		bool noted = note->object == object && note->detail == detail && note->pair == pair &&
+			     note->copy < copy;
+
+		if (noted)
+			note->copy = copy; /* handed on; nobody comes after the last one */
+		if (noted || !pairs_ready)
 			return false;
-		__sync_fetch_and_add(&cpu->rescued[pair], 1);
+		event_rescued(cpu, pair);
 	}
-	if (copy < copies)
-		note_leave(notes, pair, copy, object, detail, shared);
+	if (pairs_noted)
+		*note = (struct task_note){.object = object, .detail = detail, .pair = pair, .copy = copy};
 	return true;
 }
 

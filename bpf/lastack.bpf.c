@@ -46,7 +46,7 @@ char LICENSE[] SEC("license") = "GPL";
 		struct cpu_state *cpu = cpu_state_get();                                                               \
 		if (cpu) {                                                                                             \
 			__u32 since = copy > 1 ? notes_number(&cpu->notes) : 0;                                        \
-			if (copy_takes(cpu, &cpu->notes, pair, copy, (__u64)(object), detail, false))                  \
+			if (copy_takes(cpu, pair, copy, (__u64)(object), detail))                                      \
 				call;                                                                                  \
 			if (copy > 1) /* the last */                                                                   \
 				notes_forget(&cpu->notes, since);                                                      \
@@ -57,19 +57,20 @@ char LICENSE[] SEC("license") = "GPL";
 #define RUN_SECOND(pair, object, detail, call) RUN_COPY(2, pair, object, detail, call)
 
 /* Where programs are preemptible. A copy that only hands a note on is as short as what RUN_WHOLE() leaves. */
-#define RUN_COPY_WHOLE(copy, pair, object, detail, call)                                                               \
+#define RUN_COPY_WHOLE(copy, pair, acts, object, detail, call)                                                         \
 	({                                                                                                             \
 		struct cpu_state *cpu = cpu_state_get();                                                               \
-		struct copy_notes *notes = task_notes_get();                                                           \
-		if (cpu && notes && copy_takes(cpu, notes, pair, copy, (__u64)(object), detail, true))                 \
+		struct task_note *note = task_note_get(acts);                                                          \
+		if (cpu && note && copy_takes_whole(cpu, note, pair, copy, (__u64)(object), detail))                   \
 			RUN_WHOLE(call);                                                                               \
 		0;                                                                                                     \
 	})
 
-#define WHOLE_COPY(copy, place, name, pair, object, detail, call, ...)                                                 \
+/* acts: does the running task act, or what interrupts it? */
+#define WHOLE_COPY(copy, place, name, pair, acts, object, detail, call, ...)                                           \
 	SEC(place) int BPF_PROG(name, __VA_ARGS__)                                                                     \
 	{                                                                                                              \
-		return RUN_COPY_WHOLE(copy, pair, object, detail, call);                                               \
+		return RUN_COPY_WHOLE(copy, pair, acts, object, detail, call);                                         \
 	}
 
 /* All of them, in the order in which they are attached and run. Never with raw_reads, so no view is a copy. */
@@ -100,7 +101,7 @@ int BPF_PROG(state_change_second, const struct sock *sk, int old_state, int new_
 			  handle_state(cpu, VIEW_STATE_SECOND, sk, old_state, new_state));
 }
 
-WHOLE_COPIES("tp_btf/inet_sock_set_state", state_change, PAIR_STATE, sk, old_state << 8 | new_state,
+WHOLE_COPIES("tp_btf/inet_sock_set_state", state_change, PAIR_STATE, task_acts(sk), sk, old_state << 8 | new_state,
 	     handle_state(cpu, VIEW_STATE, sk, old_state, new_state), const struct sock *sk, int old_state,
 	     int new_state)
 
@@ -117,7 +118,7 @@ int BPF_PROG(retransmit_2, const struct sock *sk, const struct sk_buff *skb)
 	return RUN(handle_retransmit(cpu, sk, 0));
 }
 
-WHOLE_COPIES("tp_btf/tcp_retransmit_skb", retransmit_3, PAIR_RETRANSMIT, sk, (__u64)skb,
+WHOLE_COPIES("tp_btf/tcp_retransmit_skb", retransmit_3, PAIR_RETRANSMIT, task_acts(sk), sk, (__u64)skb,
 	     handle_retransmit(cpu, sk, error), const struct sock *sk, const struct sk_buff *skb, int error)
 
 SEC("tp_btf/tcp_retransmit_synack")
@@ -141,7 +142,7 @@ int BPF_PROG(reset_sent_3_second, const struct sock *sk, const struct sk_buff *s
 			  handle_reset_sent(cpu, VIEW_RESET_SENT_SECOND, sk, skb, reset_reason_of(reason)));
 }
 
-WHOLE_COPIES("tp_btf/tcp_send_reset", reset_sent_3, PAIR_RESET_SENT, sk, (__u64)skb,
+WHOLE_COPIES("tp_btf/tcp_send_reset", reset_sent_3, PAIR_RESET_SENT, task_resets(sk), sk, (__u64)skb,
 	     handle_reset_sent(cpu, VIEW_RESET_SENT, sk, skb, reset_reason_of(reason)), const struct sock *sk,
 	     const struct sk_buff *skb, unsigned int reason)
 
@@ -171,7 +172,7 @@ int BPF_PROG(reset_received_second, const struct sock *sk)
 	return RUN_SECOND(PAIR_RESET_RECEIVED, sk, 0, handle_reset_received(cpu, VIEW_RESET_RECEIVED_SECOND, sk));
 }
 
-WHOLE_COPIES("tp_btf/tcp_receive_reset", reset_received, PAIR_RESET_RECEIVED, sk, 0,
+WHOLE_COPIES("tp_btf/tcp_receive_reset", reset_received, PAIR_RESET_RECEIVED, task_acts(sk), sk, 0,
 	     handle_reset_received(cpu, VIEW_RESET_RECEIVED, sk), const struct sock *sk)
 
 SEC("tp_btf/inet_sk_error_report")
@@ -180,7 +181,7 @@ int BPF_PROG(error_report, const struct sock *sk)
 	return RUN(handle_error(cpu, sk));
 }
 
-WHOLE_COPIES("tp_btf/inet_sk_error_report", error_report, PAIR_ERROR, sk, 0, handle_error(cpu, sk),
+WHOLE_COPIES("tp_btf/inet_sk_error_report", error_report, PAIR_ERROR, task_acts(sk), sk, 0, handle_error(cpu, sk),
 	     const struct sock *sk)
 
 SEC("fentry/tcp_write_wakeup")
@@ -263,7 +264,7 @@ int BPF_PROG(accept_fexit_4, struct sock *listener, int flags, int *error, bool 
 	return RUN(handle_accept(cpu, sk));
 }
 
-WHOLE_COPIES_OF_FUNCTION("fexit/inet_csk_accept", accept_fexit_2, PAIR_ACCEPT, sk, 0, handle_accept(cpu, sk),
+WHOLE_COPIES_OF_FUNCTION("fexit/inet_csk_accept", accept_fexit_2, PAIR_ACCEPT, true, sk, 0, handle_accept(cpu, sk),
 			 struct sock *listener, void *arg, struct sock *sk)
 
 /* ---- only on demand: the stacks of connect() and accept() */

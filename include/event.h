@@ -416,9 +416,8 @@ struct event_counts {
  * Programs that stand more than once, so that none of their events goes missing when one interrupts another on
  * the same CPU; how and why is in bpf/copies.bpf.h.
  */
-#define COPIES_MAX 4
 #define COPY_NOTES 8
-#define TASK_NOTES 2048 /* tasks share some: a power of two */
+#define TASK_NOTES 8192 /* tasks share some: a power of two */
 
 enum program_pair {
 	PAIR_STATE,
@@ -436,9 +435,15 @@ struct copy_note {
 	__u64 detail;
 	__u64 taken;  /* 0: this place is free */
 	__u32 pair;   /* enum program_pair */
-	__u32 copy;   /* the last one that has seen to it, from 1 on */
 	__u32 number; /* of all that were left there */
-	__u32 pad;
+};
+
+/* The same of what a task does, or of what interrupts it. */
+struct task_note {
+	__u64 object;
+	__u64 detail;
+	__u32 pair; /* enum program_pair */
+	__u32 copy; /* the last one that has seen to it, from 1 on */
 };
 
 struct copy_notes {

@@ -25,7 +25,6 @@ static void settings_fill(struct monitor *monitor, const struct monitor_config *
 	struct lastack_bpf__rodata *settings = monitor->skeleton->rodata;
 	const struct monitor_filter *filter = &config->filter;
 
-	settings->copies = hooks_keep_cpu(types) ? COPIES_MAX : 2;
 	settings->ticks_per_second = (uint32_t)(1000000000 / feature_tick_ns());
 	settings->wake_fill_bytes = monitor->ring_bytes / 4;
 	settings->want_stray_resets = config->stray_resets;
@@ -230,7 +229,7 @@ static int monitor_load(struct monitor *monitor, const struct monitor_config *co
 	settings_fill(monitor, config, types);
 	programs_select(monitor, types);
 	if (hooks_keep_cpu(types))
-		bpf_map__set_max_entries(monitor->skeleton->maps.task_notes, TASK_NOTES);
+		bpf_map__set_max_entries(monitor->skeleton->maps.task_notes, 2 * TASK_NOTES);
 	status = lastack_bpf__load(monitor->skeleton);
 	if (!status && !monitor->skeleton->bss) /* libbpf takes a first small map that is refused for an old kernel */
 		status = -ENOMEM;

@@ -273,7 +273,7 @@ static void listeners_change(void **state)
 	FEED(&f, make_child(200, LISTENER, PORT)); /* and back again, by what can only be another socket's birth */
 	FEED(&f, make_child(201, COOKIE, PORT + 9));
 	assert_int_equal(tracker_live(f.tracker), 2);
-	assert_null(listener_find(f.tracker, &(struct event_tuple){.local_port = SERVER_PORT, .netns = NETNS}));
+	assert_null(listener_find(f.tracker, &(struct event_tuple){.local_port = SERVER_PORT, .netns = NETNS}, 4));
 	fixture_end(&f);
 }
 
