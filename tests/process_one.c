@@ -15,8 +15,8 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#define SWITCHES  20 /* are enough to judge by */
-#define ROUNDS    50
+#define SWITCHES  8 /* are enough to judge by */
+#define ROUNDS    25
 #define ROUND_US  200000
 #define NOT_SEEN  0
 #define SEEN      1
