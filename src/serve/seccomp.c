@@ -5,8 +5,17 @@
  */
 #include <errno.h>
 #include <linux/bpf.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <seccomp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "serve/privileges.h"
 
@@ -171,16 +180,61 @@ static int rules_add(scmp_filter_ctx filter)
 	return status;
 }
 
-int privileges_seccomp(bool tell)
+/* The rules as a program, to be freed. Returns 0 or -errno. */
+static int program_make(struct sock_filter **code, size_t *bytes)
 {
 	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
-	int status = filter ? rules_add(filter) : -ENOMEM;
+	int fd = memfd_create("seccomp", MFD_CLOEXEC), status = -ENOMEM;
+	struct stat file;
 
-	if (!status && tell)
-		seccomp_attr_set(filter, SCMP_FLTATR_CTL_LOG, 1); /* kernels before 4.14 cannot: then nothing is told */
+	*code = NULL;
+	if (filter && fd >= 0)
+		status = rules_add(filter);
 	if (!status)
-		status = seccomp_load(filter);
+		status = seccomp_export_bpf(filter, fd);
+	if (!status && fstat(fd, &file))
+		status = -errno;
+	if (!status) {
+		*bytes = (size_t)file.st_size;
+		*code = malloc(*bytes);
+		status = *code && pread(fd, *code, *bytes, 0) == file.st_size ? 0 : -ENOMEM;
+	}
+	if (fd >= 0)
+		close(fd);
 	if (filter)
 		seccomp_release(filter);
+	return status;
+}
+
+static int program_load(struct sock_filter *code, size_t bytes, bool tell)
+{
+	struct sock_fprog program = {.len = (unsigned short)(bytes / sizeof(*code)), .filter = code};
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+		return -errno;
+	if (tell && !syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_LOG, &program))
+		return 0;
+	/* Kernels before 4.14 cannot tell. */
+	return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) ? -errno : 0;
+}
+
+/*
+ * The program is made twice: when memory runs out meanwhile libseccomp 2.5 may leave a part of it out and claim
+ * success. A daemon with such a filter broke down when it first wanted more memory, as brk() was refused to it.
+ */
+int privileges_seccomp(bool tell)
+{
+	struct sock_filter *code, *again;
+	size_t bytes = 0, bytes_again = 0;
+	int status = program_make(&code, &bytes), status_again = program_make(&again, &bytes_again);
+
+	if (!status)
+		status = status_again;
+	if (!status && (bytes != bytes_again || memcmp(code, again, bytes) != 0))
+		status = -ENOMEM;
+	if (!status)
+		status = program_load(code, bytes, tell);
+	free(code);
+	free(again);
 	return status;
 }
