@@ -49,15 +49,9 @@ static __always_inline struct task_note *task_note_get(bool acts)
 	return bpf_map_lookup_elem(&task_notes, &key);
 }
 
-/* Does the running task itself act on this socket? See task_flags(). */
-static __always_inline bool task_acts(const struct sock *sk)
-{
-	return sk->sk_lock.owned;
-}
-
 /*
- * The same of whatever a reset is sent for. A listener is not locked for that: whether it is tells of somebody else. A
- * minisock has no lock.
+ * task_acts() of whatever a reset is sent for. A listener is not locked for that: whether it is tells of somebody else.
+ * A minisock has no lock.
  */
 static __always_inline bool task_resets(const struct sock *sk)
 {

@@ -149,6 +149,11 @@ static __always_inline __u8 tuple_fill(struct event_tuple *tuple, const struct s
  * sk_lock.owned is the oracle of context: only while it is set does the running task act on this very
  * socket. Without it the program runs in a softirq that interrupted whoever was there.
  */
+static __always_inline bool task_acts(const struct sock *sk)
+{
+	return sk->sk_lock.owned;
+}
+
 static __always_inline __u16 task_flags(const struct sock *sk)
 {
 	struct socket *socket;
@@ -177,7 +182,7 @@ static __always_inline __u16 socket_flags(const struct sock *sk)
 		flags |= EVENT_SOCKET_DONE;
 	if (sk->sk_socket)
 		flags |= EVENT_HAS_SOCKET;
-	if (sk->sk_lock.owned)
+	if (task_acts(sk))
 		flags |= task_flags(sk);
 	return flags;
 }

@@ -289,7 +289,7 @@ static __always_inline bool fast_open_serves(const struct sock *sk)
  */
 static __always_inline __u16 orphan_closer_flags(const struct sock *sk, __u8 old_state, __u8 new_state)
 {
-	if (new_state != TCP_CLOSE || old_state == TCP_LISTEN || sk->sk_err || sk->sk_socket || sk->sk_lock.owned ||
+	if (new_state != TCP_CLOSE || old_state == TCP_LISTEN || sk->sk_err || sk->sk_socket || task_acts(sk) ||
 	    sk->__sk_common.skc_flags & SOCK_DEAD_BIT)
 		return 0;
 	return EVENT_TASK_ACTS | (current_task_flags() & PF_EXITING ? EVENT_TASK_EXITING : 0);

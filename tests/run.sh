@@ -23,7 +23,8 @@ unit() {
 	good=$(number '\[  PASSED  \] [0-9]+' "$log"); bad=$(number '\[  FAILED  \] [0-9]+' "$log")
 	left=$(number '\[  SKIPPED \] [0-9]+' "$log")
 	[ "$status" -eq 0 ] || [ "$bad" -gt 0 ] || bad=1 # it crashed
-	[ "$bad" -eq 0 ] || echo "FAIL $1: $(grep -aE '\[  FAILED  \] ' "$log" | tail -n +2 | xargs) status $status" >> "$failures"
+	[ "$bad" -eq 0 ] ||
+		echo "FAIL $1: $(grep -aE '\[  FAILED  \] ' "$log" | tail -n +2 | xargs) status $status" >> "$failures"
 	add "$good" "$bad" "$left"
 	rm -f "$log"
 }
@@ -33,10 +34,14 @@ unit() {
 # softirqs do that interrupt it. There the kernel's own tracing counts how many of the events that lastack lives by came
 # about just then. Each can fail a test: so many tests, but no more than AGAIN_MAX, are played once more, and it is said.
 AGAIN_MAX=3
-tracing=
+tracing= hides=
 hidden_begin() {
 	local name
-	"$O/process_one" || return 0
+	if [ -z "$hides" ]; then # one answer holds for all suites
+		"$O/process_one"
+		hides=$?
+	fi
+	[ "$hides" -eq 0 ] || return 0
 	tracing=$(mktemp -d)
 	mount -t tracefs lastack "$tracing" || return 0
 	mkdir "$tracing/instances/lastack-$$" || return 0

@@ -36,7 +36,7 @@ int privileges_give_up(capability_set_t give_up);
 
 /*
  * From here on only the system calls that the daemon makes are possible; others fail with EPERM. For the calling
- * thread and those that it starts. tell: the kernel's log tells of those. Returns 0 or -errno.
+ * thread and those that it starts. After privileges_drop(). tell: the kernel's log tells of those. Returns 0 or -errno.
  */
 int privileges_seccomp(bool tell);
 

@@ -11,7 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -206,12 +205,11 @@ static int program_make(struct sock_filter **code, size_t *bytes)
 	return status;
 }
 
+/* Without privileges it takes no-new-privileges, which privileges_drop() has set. */
 static int program_load(struct sock_filter *code, size_t bytes, bool tell)
 {
 	struct sock_fprog program = {.len = (unsigned short)(bytes / sizeof(*code)), .filter = code};
 
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
-		return -errno;
 	if (tell && !syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_LOG, &program))
 		return 0;
 	/* Kernels before 4.14 cannot tell. */
